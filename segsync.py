@@ -922,14 +922,15 @@ def _failure(error: redis.RedisError, unknown: int) -> PushFailed:
 
 
 def _was_never_sent(error: redis.RedisError, client: redis.Redis | redis.asyncio.Redis) -> bool:
-    """Whether no connection came about, so that nothing is accepted: as redis-py says it, whatever it says else.
+    """Whether nothing can be accepted: no connection came about, or it was refused, as redis-py and the server say it.
 
     Of a client that repeats a push this may be the second try, and the first was sent.
     """
     retry = getattr(client, "get_retry", lambda: None)()
     if retry is None or getattr(retry, "_retries", 1) != 0:
         return False
-    return re.match(r"Error (\S+ )?connecting to |Timeout connecting to server", str(error)) is not None
+    refused = isinstance(error, redis.AuthenticationError) or "READONLY" in str(error)
+    return refused or re.match(r"Error (\S+ )?connecting to |Timeout connecting to server", str(error)) is not None
 
 
 def _accepted(reply: list[str | bytes]) -> list[str]:

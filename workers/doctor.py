@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import os
 import socket
 import urllib.error
@@ -18,7 +19,7 @@ from workers.control import rights
 from workers.errors import SegsyncError, SettingsError
 from workers.lanes.clock import redis_ms
 from workers.lanes.keys import Keys
-from workers.ledger import identity
+from workers.ledger import health, identity
 from workers.ledger.database import Ledger
 from workers.ledger.engine import file_of, parse
 from workers.ledger.errors import LedgerError
@@ -26,9 +27,10 @@ from workers.monitoring import checkup
 from workers.monitoring.consumers import used_queues
 from workers.preflight import certificates
 from workers.preflight.targets import examine_all
-from workers.settings import revision
+from workers.settings import main_secrets, revision
 from workers.settings.ledger_place import published_ledger
 from workers.settings.sources import SourceSettings
+from workers.settings.spelling import counted
 from workers.settings.urls import UrlError, part, plain, split
 
 if TYPE_CHECKING:
@@ -65,7 +67,7 @@ def steps(settings: Settings, ask: Callable[[], Consumers]) -> Iterator[Step]:
     yield _flower()
     urls = list(_urls(settings))
     secret = dict.fromkeys([*_secret_files(settings), *certificates.key_files(urls)])
-    yield from checkup.of_files(secret, [settings.local.path])
+    yield from checkup.of_files(secret, settings.files)
     yield from certificates.of_urls(urls)
     yield from _of_targets(settings)
 
@@ -81,8 +83,14 @@ def _applied(redis: Redis, keys: Keys, settings: Settings) -> Step:
 
 
 def _ledger(redis: Redis, keys: Keys, settings: Settings) -> Step:
-    """Whether the applied ledger can be read, and is the one that is known; nothing is made or brought up to date."""
+    """Whether the applied ledger can be read, and is the one that is known; nothing is made or brought up to date.
+
+    Whether it can be written to say those who try: a full disk is read from as ever.
+    """
     found = revision.published(redis, keys)
+    if trouble := health.trouble(redis, keys):
+        tries = counted(trouble.tries, "try", "tries")
+        return Step("ledger", "mistake", f"{trouble.why}; whoever writes to it meets that, {tries} by now")
     try:
         url = settings.ledger_url if found is None else published_ledger(found.text, settings.local)
         ledger = Ledger(url)
@@ -110,22 +118,44 @@ def _flower() -> Step:
         return Step("flower", "skipped", "this host has no address that others could reach")
     url = f"http://{address}:{os.environ.get('FLOWER_PORT', FLOWER_PORT)}/"
     try:
-        with urllib.request.urlopen(url, timeout=FLOWER_SECONDS) as answer:
-            is_open = answer.status == HTTPStatus.OK
-    except urllib.error.HTTPError:
-        return Step("flower", "fine", f"{url} asks for a login")
+        with _opener.open(url, timeout=FLOWER_SECONDS) as answer:
+            status = answer.status
+    except urllib.error.HTTPError as error:
+        error.close()
+        status = error.code
+    except (ValueError, http.client.HTTPException):  # another program, or a FLOWER_PORT that is none
+        return Step("flower", "skipped", f"{url} speaks no HTTP")
     except OSError:
         return Step("flower", "fine", f"nothing listens at {url}")
-    if is_open:
+    if status == HTTPStatus.OK:
         return Step("flower", "mistake", f"{url} lets anybody in, who may stop workers; set FLOWER_BASIC_AUTH")
-    return Step("flower", "fine", f"{url} shows nothing")
+    if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
+        return Step("flower", "fine", f"{url} asks for a login")
+    return Step("flower", "skipped", f"{url} answers {status}: look yourself whether it asks for a login")
+
+
+class _NoRedirects(urllib.request.HTTPRedirectHandler):
+    """A login elsewhere answers 200 as well, and is no Flower that lets anybody in."""
+
+    def redirect_request(self, *_: object) -> None:
+        """None, so that the redirect is the answer."""
+
+
+_opener: Final = urllib.request.build_opener(_NoRedirects, urllib.request.ProxyHandler({}))
+"""A proxy of the environment would answer in the place of what is on this host."""
 
 
 def _address() -> str:
-    try:
-        return socket.gethostbyname(socket.gethostname())
-    except OSError:
-        return "127.0.0.1"
+    """Under which others reach this host; one of its own where they cannot."""
+    with suppress(OSError):
+        named = socket.gethostbyname(socket.gethostname())
+        if not named.startswith("127."):
+            return named
+    # Where its file of hosts has a loopback address for it, as Debian's has. Nothing is sent: 192.0.2.1 is nobody's.
+    with suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as outwards:
+        outwards.connect(("192.0.2.1", 9))
+        return str(outwards.getsockname()[0])
+    return "127.0.0.1"
 
 
 def _secret_files(settings: Settings) -> Iterator[Path]:
@@ -136,6 +166,7 @@ def _secret_files(settings: Settings) -> Iterator[Path]:
     for address in (each.address for each in settings.sources.values() if isinstance(each, SourceSettings)):
         if address.password_file and "$" not in address.password_file:
             yield address.folder / address.password_file
+    yield from main_secrets.secret_files(settings.local.path)
     if ledger := file_of(parse(settings.ledger_url)):
         yield ledger
 

@@ -20,6 +20,7 @@ from workers.delivery.orderings import OrderingNotes, Orderings
 from workers.delivery.turn import Lacking, NothingDue
 from workers.errors import Stale
 from workers.lanes import Lanes
+from workers.lanes.answers import number_of
 from workers.lanes.clock import redis_ms
 from workers.lanes.keys import Keys
 from workers.lanes.lease import UPKEEP, Leases
@@ -98,6 +99,12 @@ class Runtime:
         if self._applied is None:
             self._applied = revision.read(self.redis, self.keys, self.local)
         return self._applied
+
+    def is_behind(self) -> bool:
+        """Whether another configuration is applied than the one that was read. redis.RedisError."""
+        if self._applied is None:
+            return False  # it is read when it is asked for
+        return number_of(self.redis.hget(self.keys.config, "revision")) != self._applied.revision
 
     def follow(self) -> None:
         """Reads the applied configuration again; everything is built anew from it when it is needed."""

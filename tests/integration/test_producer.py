@@ -12,11 +12,14 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 import redis
 import redis.asyncio
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from segsync import AsyncProducer, IntakeFull, InvalidEvent, Producer, PushFailed
 from tests.fake_redis import waited_for
 from tests.waiting import until
 from workers.events.parsing import parse
+from workers.settings.local import RedisSettings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -248,6 +251,28 @@ def test_a_stream_that_is_none_is_refused_without_a_doubt(
     with pytest.raises(PushFailed, match="Redis refused: ") as caught:
         producer.push([CLEAR])
 
+    assert (caught.value.done, caught.value.unknown) == (0, 0)
+
+
+def test_a_server_that_lets_nobody_in_has_accepted_nothing_for_sure(
+    own_redis: RedisServer, namespace: str, make: Make
+) -> None:
+    """It was said that the answer was lost, and that the events may be accepted."""
+    with own_redis.client() as admin:
+        admin.config_set("requirepass", "s3cret")
+        for url in (own_redis.url, own_redis.url.replace("//", "//:wrong@")):
+            with make(url, namespace=namespace) as producer, pytest.raises(PushFailed) as caught:
+                producer.push([CLEAR])
+            assert (caught.value.done, caught.value.unknown) == (0, 0), caught.value
+
+
+def test_a_replica_has_accepted_nothing_for_sure(own_redis: RedisServer, namespace: str) -> None:
+    """As `segsync push` meets it, whose client ends the link to a node that has become one."""
+    local = RedisSettings(own_redis.url)
+    with own_redis.client() as admin, local.client(retry=Retry(NoBackoff(), 0)) as client:
+        admin.replicaof("127.0.0.1", "1")
+        with pytest.raises(PushFailed, match="READONLY") as caught:
+            Producer(client=client, namespace=namespace).push([CLEAR])
     assert (caught.value.done, caught.value.unknown) == (0, 0)
 
 

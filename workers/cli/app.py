@@ -7,7 +7,7 @@ The commands of `segsync quarantine` are in quarantine_app.py, `resync` and `ver
 # second, and `segsync --help` shall not wait for any of them.
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -21,6 +21,9 @@ from workers.cli.quarantine_app import quarantine
 from workers.cli.resync_app import resyncs
 from workers.cli.revisions_app import about_revisions
 from workers.connectors.sql.vendors import VENDORS
+
+INTERRUPTED: Final = 130
+"""Ctrl-C, as shells have it."""
 
 app = typer.Typer(
     name="segsync",
@@ -270,6 +273,9 @@ def main() -> None:
     try:
         app()
     except SystemExit as end:
+        if end.__context__ is not None and isinstance(end.__context__.__context__, KeyboardInterrupt):
+            # At a question typer ends with 1, which says that what was asked for was done.
+            raise SystemExit(INTERRUPTED) from None
         if not isinstance(end.__context__, BrokenPipeError):
             raise
         # Whoever read our output (`| head`) has gone, and has had enough.

@@ -66,7 +66,7 @@ def explain(error: Exception) -> Failure | None:
     status = next((status for kind, status in STATUSES if isinstance(error, kind)), None)
     if status is None:
         return None
-    return Failure(_of_redis(error) if isinstance(error, RedisError) else _told(error), status)
+    return Failure(of_redis(error) if isinstance(error, RedisError) else _told(error), status)
 
 
 def _told(error: Exception) -> str:
@@ -95,12 +95,14 @@ def _of_system(error: OSError) -> Failure:
     return Failure(f"{place}{error.strerror or type(error).__name__}", NEEDS_SOMEONE)
 
 
-def _of_redis(error: RedisError) -> str:
-    """An answer that refuses is not silence: who mends it looks elsewhere."""
+def of_redis(error: RedisError) -> str:
+    """What Redis's failure is called: an answer that refuses is not silence: who mends it looks elsewhere."""
     if isinstance(error, NoPermissionError) or "NOPERM" in str(error) or "can't run this command" in str(error):
         return f"Redis refused us: {_missing_rights() or f'{error}; docs/redis.md has the rights that are needed'}"
     if isinstance(error, AuthenticationError):
         return f"Redis refused us: {error}; see [redis] of the file, its username, password or password_file"
+    if isinstance(error, ResponseError) and "slot" in str(error):
+        return f"Redis refused a command: {error}; is it Redis Cluster, which is not supported? Expected one primary"
     if isinstance(error, (ResponseError, ReadOnly)):
         return f"Redis refused a command: {error}"
     return f"Redis is out of reach: {error}{_about_tls(str(error))}"

@@ -62,7 +62,7 @@ class PushStopped(SegsyncError):
 
 
 class BadLine(PushStopped):
-    """A line holds no event. All before it are accepted, and it and all after it were not sent."""
+    """A line holds no event, or cannot be read. All before it are accepted, and it and all after it were not sent."""
 
 
 class _Line(NamedTuple):
@@ -81,8 +81,8 @@ def push_lines(producer: Producer, lines: Iterable[bytes], progress: Callable[[i
 
     progress  called after each chunk with the number of events accepted so far
 
-    Raises BadLine at the first line that holds no event, after all before it are accepted; PushStopped when Redis
-    fails.
+    Raises BadLine at the first line that holds no event, or cannot be read, after all before it are accepted;
+    PushStopped when Redis fails.
     """
     accepted = 0
     numbered = _Numbered(lines)
@@ -90,18 +90,27 @@ def push_lines(producer: Producer, lines: Iterable[bytes], progress: Callable[[i
         accepted += _push(producer, chunk, accepted)
         if progress:
             progress(accepted)
+    if numbered.trouble:
+        raise BadLine(numbered.lines + 1, f"cannot be read: {numbered.trouble}", accepted)
     return PushReport(accepted, numbered.lines)
 
 
 class _Numbered:
-    """The events of lines with their numbers; `lines` says how many were read."""
+    """The events of lines with their numbers; `lines` says how many were read, `trouble` why no more could be."""
 
     def __init__(self, lines: Iterable[bytes]) -> None:
         self._source = lines
         self.lines = 0
+        self.trouble = ""
+
+    def _read(self) -> Iterator[bytes]:
+        try:
+            yield from self._source
+        except OSError as error:  # a disk or a share that fails; what was read before it is pushed all the same
+            self.trouble = error.strerror or type(error).__name__
 
     def __iter__(self) -> Iterator[_Line]:
-        for line in self._source:
+        for line in self._read():
             # Files that were put one behind the other have a mark each; programs that do not know it add another.
             event = line
             while event.startswith(BYTE_ORDER_MARK):

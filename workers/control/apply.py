@@ -21,7 +21,7 @@ from workers.control.losses import Undecided, backlogs_of, integrations_of, refu
 from workers.control.pause import PATIENCE_SECONDS, known_integration, wait_until_unserved
 from workers.lanes.answers import ranked, some_fields_of
 from workers.lanes.bell import ring
-from workers.ledger import identity
+from workers.ledger import failing, identity
 from workers.ledger.database import Ledger
 from workers.settings import revision
 from workers.settings.differences import Difference, compared
@@ -257,9 +257,8 @@ def _forget_if_empty(redis: Redis, keys: Keys, key: str) -> int:
         orphaned, owed = fields[0], int(fields[1] or 0)
         pipe.multi()
         if orphaned is not None and not owed:
-            pipe.unlink(
-                integration, keys.full(key), keys.timed(key), keys.resync(key), keys.flagged(key), keys.passed_over(key)
-            )
+            noted = keys.resync(key), keys.flagged(key), keys.passed_over(key), failing.key_of(keys.namespace, key)
+            pipe.unlink(integration, keys.full(key), keys.timed(key), *noted)
             pipe.hdel(keys.rescore, key)
             pipe.hdel(keys.orderings, key)
             pipe.srem(keys.integrations, key)

@@ -67,12 +67,14 @@ def import_drivers(settings: Settings, served: object = None) -> None:
 
 
 def check_redis(redis: Redis, keys: Keys) -> None:
-    """UnfitRedis for a user that lacks a right, for an old server, and for one that may drop our keys (rule 32)."""
+    """UnfitRedis for a user that lacks a right, an old server, a Cluster, and one that may drop our keys (rule 32)."""
     if refused := rights.sentence(redis, keys):
         raise UnfitRedis(refused)
     server = read_info(redis, "server")
     if server.version and server.release < LOWEST:
         raise UnfitRedis(f"Redis is version {server.version}; expected 6.2 or a later one (docs/redis.md)")
+    if read_info(redis, "cluster").is_cluster:
+        raise UnfitRedis("this is Redis Cluster, which is not supported; expected one primary (docs/redis.md)")
     policy = read_info(redis, "memory").policy
     if policy != NO_EVICTION:
         raise UnfitRedis(

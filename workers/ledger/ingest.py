@@ -21,6 +21,7 @@ from workers import failpoints, outcomes
 from workers.failpoints import reach
 from workers.lanes.keys import Keys
 from workers.lanes.store import LEASE_MS
+from workers.ledger import failing
 from workers.ledger.rollups import unfold
 from workers.ledger.tables import UNREADABLE
 from workers.outcomes import Acted, Quarantined, Resolved
@@ -111,7 +112,7 @@ class Ingest:
         owner: str | None = None,
     ) -> None:
         self._redis = redis
-        keys = Keys(namespace)
+        self._keys = keys = Keys(namespace)
         self._stream, self._folded, self._lease = keys.outcomes, keys.folded, keys.drainer
         self._unfolding = f"{self._folded}:unfolding"
         self._ledger = ledger
@@ -164,6 +165,7 @@ class Ingest:
     def _move(self, batch: _Batch, writer: Writer, report: IngestReport) -> IngestReport:
         written = writer.write(batch.records)
         reach(failpoints.WITHIN_DRAINER)
+        failing.note(self._redis, self._keys, batch.records)
         # By id, not up to an id: even a stream that was made anew meanwhile loses nothing unwritten.
         self._redis.xdel(self._stream, *batch.ids)
         return replace(

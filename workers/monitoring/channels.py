@@ -129,17 +129,24 @@ class Mail:
 
     def send(self, message: Message) -> None:
         """Through the server of the URL; without TLS only where its host is this one."""
-        mail = EmailMessage()
-        mail["From"], mail["To"] = self._settings.sender, ", ".join(self._settings.to)
-        mail["Subject"] = f"[{message.namespace}] {message.topic}: {message.state}"
-        mail.set_content(text_of(message))
         try:
+            mail = self._written(message)
             with self._connected() as server:
                 if self._url.user:
                     server.login(unquote(self._url.user), self._settings.smtp_password or "")
                 server.send_message(mail)
         except (OSError, smtplib.SMTPException) as error:
             raise NotSent(f"the mail server refused or did not answer ({type(error).__name__})") from None
+        except ValueError:  # the library's own check; its text may show the password
+            refused = "a character in an address, the user or the password is none that a mail or its login can carry"
+            raise NotSent(f"{refused}; expected ASCII") from None
+
+    def _written(self, message: Message) -> EmailMessage:
+        mail = EmailMessage()
+        mail["From"], mail["To"] = self._settings.sender, ", ".join(self._settings.to)
+        mail["Subject"] = f"[{message.namespace}] {message.topic}: {message.state}"
+        mail.set_content(text_of(message))
+        return mail
 
     def _connected(self) -> smtplib.SMTP:
         host, port = self._url.host.strip("[]"), int(self._url.port or SMTP[self._url.scheme])
@@ -172,7 +179,7 @@ class Command:
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
             )
-        except (OSError, subprocess.SubprocessError) as error:
+        except (OSError, ValueError, subprocess.SubprocessError) as error:  # ValueError: a NUL in an argument
             raise NotSent(f"{self._command[0]}: {type(error).__name__}") from None
         if done.returncode:
             raise NotSent(f"{self._command[0]} ended with {done.returncode}")

@@ -27,20 +27,23 @@ local prefix, sample, some, found = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]
 for i = 4, #ARGV do
   local name, lanes, seen = ARGV[i], {}, {}
   local resync, cards = prefix .. ':resync:' .. name, 0
+  local function look(segment)
+    if seen[segment] then return end
+    seen[segment] = true
+    local lane = prefix .. ':lane:' .. name .. ':' .. segment
+    lanes[#lanes + 1] = { segment,
+      redis.call('HMGET', lane, 'head', 'attempts', 'retry', 'failing', 'limit', 'why', 'hold') }
+  end
   for _, which in ipairs({ ':full', ':timed' }) do
     local due = prefix .. ':due:' .. name .. which
     cards = cards + redis.call('ZCARD', due)
     for _, ends in ipairs({ { 0, sample - 1 }, { -sample, -1 } }) do
       for _, segment in ipairs(redis.call('ZRANGE', due, ends[1], ends[2])) do
-        if not seen[segment] then
-          seen[segment] = true
-          local lane = prefix .. ':lane:' .. name .. ':' .. segment
-          lanes[#lanes + 1] = { segment,
-            redis.call('HMGET', lane, 'head', 'attempts', 'retry', 'failing', 'limit', 'why', 'hold') }
-        end
+        look(segment)
       end
     end
   end
+  for _, segment in ipairs(redis.call('ZRANGE', prefix .. ':failing:' .. name, -sample, -1)) do look(segment) end
   found[#found + 1] = { redis.call('HGETALL', prefix .. ':int:' .. name), redis.call('SCARD', resync),
     redis.call('SRANDMEMBER', resync, some), cards, lanes }
 end
@@ -76,7 +79,7 @@ class Gathered:
     facts            its hash
     needs_resync     how many segments do; `resync_segments` are some of them
     lanes            segments that it owes something
-    sampled          lanes at both ends of its due sets
+    sampled          lanes at both ends of its due sets, and those that failed last
     """
 
     key: str
@@ -93,7 +96,7 @@ def gather(redis: Redis, keys: Keys, names: Sequence[str], sample: int, some: in
     sample  lanes at each end of a due set
     some    segments in need of a resync that are named
     """
-    at_once = max(1, min(AT_ONCE, LANES_AT_ONCE // (4 * sample)))
+    at_once = max(1, min(AT_ONCE, LANES_AT_ONCE // (5 * sample)))
     found: list[Gathered] = []
     for start in range(0, len(names), at_once):
         part = names[start : start + at_once]

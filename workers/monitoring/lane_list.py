@@ -7,15 +7,22 @@ from typing import TYPE_CHECKING, Final
 
 from workers.lanes.answers import packed_field_of, ranked
 from workers.lanes.clock import redis_ms
-from workers.monitoring.needs import of_integration
+from workers.lanes.lease import ROUTE
+from workers.monitoring.needs import MANY, of_entries, of_intake, of_integration, of_redis
+from workers.monitoring.resyncs import needs_of, read_resyncs
+from workers.monitoring.server import read_server
 from workers.monitoring.states import IntegrationStatus, read_integration
+from workers.monitoring.streams import oldest, read_stream
 from workers.monitoring.tracing import LaneSight, read_lane
 from workers.routing.routes import restore
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from redis import Redis
 
     from workers.lanes.keys import Keys
+    from workers.monitoring.need import Need
     from workers.runtime import Runtime
 
 LANES_SHOWN: Final = 20
@@ -42,7 +49,7 @@ class NearStatus:
 
     name, description, scope  as the applied configuration has them; "" where it does not name it any more
     lanes  at most LANES_SHOWN, those that come first and those that were put off furthest
-    needs  sentences: what needs someone
+    needs  sentences: what needs someone, of the integration and of what it cannot do without: Redis and the routing
     """
 
     integration: IntegrationStatus
@@ -54,9 +61,13 @@ class NearStatus:
     needs: list[str]
 
 
-def read_near(runtime: Runtime, key: str) -> NearStatus:
-    """An integration that was ever applied. Raises redis.RedisError, NothingApplied."""
+def read_near(runtime: Runtime, key: str, many: int | None = MANY) -> NearStatus:
+    """An integration that was ever applied. Raises redis.RedisError, NothingApplied.
+
+    many  open entries that need someone; None: only what stops its lanes is told, for who shows all else beside it
+    """
     redis, keys = runtime.redis, runtime.keys
+    first = None if many is None else oldest(redis, keys.events)
     declared = runtime.applied.settings.integrations.get(key)
     now = redis_ms(redis)
     found = read_integration(redis, keys, key, now, None)
@@ -67,8 +78,21 @@ def read_near(runtime: Runtime, key: str) -> NearStatus:
         connector=declared.connector if declared else "",
         scope=declared.scope.words if declared else "",
         lanes=[_listed(redis, keys, found, segment, now) for segment in _ends(redis, keys, key)],
-        needs=[need.sentence for need in of_integration(found, now)],
+        needs=[need.sentence for need in _needs(redis, keys, found, first, many, now)],
     )
+
+
+def _needs(
+    redis: Redis, keys: Keys, found: IntegrationStatus, first: str | None, many: int | None, now: int
+) -> Iterator[Need]:
+    """As `status` says it; `first` of the intake a moment ago."""
+    yield from of_integration(found, now)
+    if many is None:
+        return
+    yield from of_redis(read_server(redis, keys))
+    yield from of_entries(found, many)
+    yield from needs_of(found.key, read_resyncs(redis, keys))
+    yield from of_intake(read_stream(redis, keys, keys.events, ROUTE, first, now))
 
 
 def _ends(redis: Redis, keys: Keys, key: str) -> list[str]:

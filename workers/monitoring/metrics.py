@@ -15,7 +15,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from redis import RedisError
 
 from workers.errors import SegsyncError
-from workers.lanes.answers import fields_of, number_of
+from workers.lanes.answers import fields_of
 from workers.monitoring import status
 from workers.monitoring.counters import Counted
 from workers.monitoring.server import read_server
@@ -104,7 +104,7 @@ class Metrics:
     def _gauges(self) -> Iterator[Metric]:
         try:
             runtime = self._runtime
-            if number_of(runtime.redis.hget(runtime.keys.config, "revision")) != runtime.applied.revision:
+            if runtime.is_behind():
                 runtime.follow()
             now = status.read(runtime, self._consumers, patience=0)
             server = read_server(runtime.redis, runtime.keys)

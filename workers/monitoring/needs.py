@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from workers.monitoring.server import ServerStatus
     from workers.monitoring.states import IntegrationStatus
+    from workers.monitoring.streams import StreamStatus
     from workers.monitoring.whole import Background, Status
 
 TROUBLE_SECONDS: Final = 8.0
@@ -32,7 +33,7 @@ NAMED: Final = 3
 
 def needs(status: Status, background: Background, many: int, now: int) -> Iterator[Need]:
     """What needs someone; `many` open entries of the quarantine do, `now` in Redis milliseconds."""
-    yield from _of_redis(background.server)
+    yield from of_redis(background.server)
     if background.emptied is not None:
         yield Need(
             "redis emptied",
@@ -145,11 +146,16 @@ def _late(each: IntegrationStatus) -> str:
     return f". Its oldest operation should have gone {_duration(each.late_s)} ago" if each.late_s >= 1 else ""
 
 
-def _of_streams(status: Status, background: Background, now: int) -> Iterator[Need]:
-    intake, outcomes, trouble = status.intake, status.outcomes, background.trouble
+def of_intake(intake: StreamStatus) -> Iterator[Need]:
+    """What waits to be routed for too long."""
     if intake.oldest_age_s is not None and (intake.is_stuck or intake.oldest_age_s > LATE_SECONDS):
         why = f": {intake.why}" if intake.why else "; a worker must serve the queue `route`"
         yield Need("intake", f"events have waited for {_duration(intake.oldest_age_s)} to be routed{why}")
+
+
+def _of_streams(status: Status, background: Background, now: int) -> Iterator[Need]:
+    outcomes, trouble = status.outcomes, background.trouble
+    yield from of_intake(status.intake)
     if trouble is not None:
         tries, ago = counted(trouble.tries, "try", "tries"), _duration(max(0, now - trouble.last) / 1000)
         yield Need(
@@ -172,20 +178,26 @@ def _of_streams(status: Status, background: Background, now: int) -> Iterator[Ne
         )
 
 
+def of_entries(each: IntegrationStatus, many: int) -> Iterator[Need]:
+    """An integration with `many` open entries, or more."""
+    if (each.quarantine or 0) >= many:
+        entries = counted(each.quarantine or 0, "entry", "entries")
+        yield Need(
+            f"{each.key} quarantine",
+            f"{each.key} has {entries} in the quarantine; `segsync errors` groups them by cause",
+        )
+
+
 def _of_quarantine(status: Status, many: int) -> Iterator[Need]:
     for each in status.integrations:
-        if (each.quarantine or 0) >= many:
-            entries = counted(each.quarantine or 0, "entry", "entries")
-            yield Need(
-                f"{each.key} quarantine",
-                f"{each.key} has {entries} in the quarantine; `segsync errors` groups them by cause",
-            )
+        yield from of_entries(each, many)
     of_intake = (status.quarantine or 0) - sum(each.quarantine or 0 for each in status.integrations)
     if of_intake >= many:
         yield Need("intake quarantine", f"{of_intake:,} events could not be read; `segsync quarantine list` has them")
 
 
-def _of_redis(server: ServerStatus) -> Iterator[Need]:
+def of_redis(server: ServerStatus) -> Iterator[Need]:
+    """What of Redis needs someone: whatever integration is looked at, nothing of it moves without."""
     if server.is_replica:
         yield Need(
             "redis",

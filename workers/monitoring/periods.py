@@ -16,7 +16,7 @@ _DAYS = {"today": 0, "yesterday": 1}
 _ZONED = re.compile(r"[ T].*(?:Z|[+-]\d\d(?::?\d\d)?)$", re.ASCII)
 _ENDS = ("0001-01-01", "9999-12-31")
 """The days that not every time zone can show."""
-_EARLIEST = datetime(1, 1, 2, tzinfo=UTC)
+_OUT_OF_RANGE = "{} {!r} is out of range; expected a day from 0001-01-02 to 9999-12-30"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -32,10 +32,10 @@ def moment(text: str, option: str, now: datetime, zone: tzinfo = UTC) -> datetim
         day = now.astimezone(zone).date() - timedelta(days=_DAYS[text])
         return datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(UTC)
     if _AGE.fullmatch(text):
-        return _before(now, text, option)
+        return _ago(text, option, now)
     micros = since_1970(text if "T" in text or " " in text else f"{text}T00:00")
     if micros is None and text.startswith(_ENDS):
-        raise WrongUsage(f"{option} {text[:60]!r} is out of range; expected a day from 0001-01-02 to 9999-12-30")
+        raise WrongUsage(_OUT_OF_RANGE.format(option, text[:60]))
     if micros is None:
         raise WrongUsage(
             f"{option} {text[:60]!r} is no time; expected an age (30m, 1h30m, 7d), today, yesterday, "
@@ -45,13 +45,13 @@ def moment(text: str, option: str, now: datetime, zone: tzinfo = UTC) -> datetim
     return found if _ZONED.search(text) else found.replace(tzinfo=zone).astimezone(UTC)
 
 
-def _before(now: datetime, age: str, option: str) -> datetime:
+def _ago(text: str, option: str, now: datetime) -> datetime:
     try:
-        found = now - sum((timedelta(**{_UNITS[unit]: int(many)}) for many, unit in _PART.findall(age)), timedelta())
+        found = now - sum((timedelta(**{_UNITS[unit]: int(many)}) for many, unit in _PART.findall(text)), timedelta())
     except OverflowError:
-        found = datetime.min.replace(tzinfo=UTC)
-    if found < _EARLIEST:
-        raise WrongUsage(f"{option} {age[:60]!r} is out of range: that was before there were years; expected less")
+        raise WrongUsage(_OUT_OF_RANGE.format(option, text[:60])) from None
+    if found.date().isoformat() in _ENDS:
+        raise WrongUsage(_OUT_OF_RANGE.format(option, text[:60]))
     return found
 
 

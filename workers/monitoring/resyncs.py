@@ -44,6 +44,7 @@ class FailingRuns:
 class BegunRun:
     """A run that has begun and is not over.
 
+    integration  whose segment it is about
     name      "run 3 (segment 7 of crm)"
     by        who asked for it, and when, by Redis's clock
     progress  how far it is
@@ -51,6 +52,7 @@ class BegunRun:
     tries     failures one after the other
     """
 
+    integration: str
     name: str
     by: str
     asked_ms: int
@@ -89,7 +91,7 @@ def read_resyncs(redis: Redis, keys: Keys) -> ResyncState:
         read = ResyncRun.read(fields_of(redis, keys.run(run)))
         if read is not None:
             name = f"run {run} (segment {read.segment} of {read.integration})"
-            begun.append(BegunRun(name, read.by, read.asked, read.progress, read.why, read.tries))
+            begun.append(BegunRun(read.integration, name, read.by, read.asked, read.progress, read.why, read.tries))
     waiting = redis.zcard(keys.runs_waiting)
     known = members_of(redis, keys.integrations)  # of one that was dropped nothing is to be made equal
     asking, differing = (
@@ -132,6 +134,17 @@ def needs_of_resyncs(found: ResyncState) -> Iterator[Need]:
         yield Need("asking resyncs", more)
     yield from _differing(found)
     yield from map(_of_failing, found.failing)
+
+
+def needs_of(integration: str, found: ResyncState) -> Iterator[Need]:
+    """Those of one integration."""
+    alone = ResyncState(
+        begun=tuple(run for run in found.begun if run.integration == integration),
+        asking=tuple(each for each in found.asking if each[0].partition(":")[0] == integration),
+        differing=tuple(each for each in found.differing if each[0].partition(":")[0] == integration),
+        failing=tuple(each for each in found.failing if each.integration == integration),
+    )
+    return needs_of_resyncs(alone)
 
 
 def _of_failing(found: FailingRuns) -> Need:

@@ -2,9 +2,10 @@
 
 Read without walking through lanes: sizes come from counters and ZCARD, ages and states from a sample of lanes. The
 sample is both ends of each due set, SAMPLE lanes of each: at the front stand those that have been due for longest or
-come due next, at the back those that were put off furthest, by a failure, a hold or a lease. Up to 2 x SAMPLE lanes per
-set it is all of them and the answer exact; beyond that an age is at least so much, and a lane that is retrying in the
-middle may go unseen until it comes to the front.
+come due next, at the back those that were put off furthest, by a failure, a hold or a lease. A lane that was held for a
+minute stands in the middle of a thousand that wait a minute for their timeout: so those that failed last are looked at,
+too, as whoever writes outcomes has noted them. Up to 2 x SAMPLE lanes per set it is all of them and the answer exact;
+beyond that an age is at least so much.
 """
 
 from __future__ import annotations

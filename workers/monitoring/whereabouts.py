@@ -14,9 +14,11 @@ from workers.errors import SegsyncError
 from workers.integrations import Segment
 from workers.lanes.answers import number_of, packed_field_of
 from workers.lanes.clock import redis_ms
+from workers.lanes.lease import ROUTE
 from workers.ledger.runs import DeliveryRun, runs
-from workers.monitoring.needs import facts_of, spelled
+from workers.monitoring.needs import facts_of, of_intake, spelled
 from workers.monitoring.states import IntegrationStatus, read_integration
+from workers.monitoring.streams import oldest, read_stream
 from workers.monitoring.tracing import Head, LaneSight, Sight, Sought, in_intake, in_lane, read_head, read_lane
 from workers.quarantine import entries as quarantine
 from workers.routing.routes import restore
@@ -91,7 +93,7 @@ def find(runtime: Runtime, key: str, segment: str, profile: str | None) -> Where
     segment = segment_id(segment)
     integration = settings.integrations.get(key)
     sought = Sought(segment, profile, integration.key_fields if integration else ())
-    now = redis_ms(redis)
+    first, now = oldest(redis, keys.events), redis_ms(redis)
     # The way of the data backwards: what moves on meanwhile is met twice rather than missed.
     lane, waiting = read_lane(redis, keys, key, segment, now), in_lane(redis, keys, key, sought)
     single = integration is not None and not integration.batched
@@ -111,7 +113,8 @@ def find(runtime: Runtime, key: str, segment: str, profile: str | None) -> Where
         found.entries, found.deliveries = _entries(runtime, key, sought), _deliveries(runtime, key, segment)
     except SegsyncError as error:
         found.unread.append(f"quarantine and deliveries: {error}")
-    found.verdict, found.needs = _verdict(found, now)
+    stuck = next(of_intake(read_stream(redis, keys, keys.events, ROUTE, first, now)), None)
+    found.verdict, found.needs = _verdict(found, now, stuck.sentence if stuck else "")
     return found
 
 
@@ -146,14 +149,15 @@ def _deliveries(runtime: Runtime, key: str, segment: str) -> list[DeliveryRun]:
     return runs(runtime.ledger, integration=key, segment=segment, limit=DELIVERIES)
 
 
-def _verdict(found: Whereabouts, now: int) -> tuple[str, bool]:
-    """The sentence that answers the question, and whether someone is needed."""
+def _verdict(found: Whereabouts, now: int, stuck: str) -> tuple[str, bool]:
+    """The sentence that answers the question, and whether someone is needed; `stuck`: why nothing is routed."""
     what = f"segment {found.segment}" if found.profile is None else f"profile {found.profile}"
     blocked = found.state.state in {"held", "orphaned"} or bool(found.lane.hold)
     if found.waiting.met or (found.profile is None and found.lane.owes):
         return f"{what} {_in_lane(found, now)}", blocked
     if found.intake.met or (found.profile is None and found.intake.segment):
-        return f"{what} waits in the intake to be routed{_first(found.intake)}", False
+        why = f"; {stuck}" if stuck else ""
+        return f"{what} waits in the intake to be routed{_first(found.intake)}{why}", bool(stuck)
     open_entries = [each for each in found.entries if each.state == "open"]
     if open_entries and found.profile is not None:
         last = open_entries[-1]

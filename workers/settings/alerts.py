@@ -80,8 +80,9 @@ def too_many_entries(path: Path | None = None, environ: Mapping[str, str] = os.e
 
 
 def tells_somebody(path: Path) -> bool:
-    """Whether the file has `[alerts]`; SettingsError where it cannot be read."""
-    return "alerts" in open_source(path, os.environ).main
+    """Whether its `[alerts]` names anybody, and not only what `status` goes by; SettingsError for no file."""
+    alerts = open_source(path, os.environ).main.get("alerts")
+    return isinstance(alerts, dict) and any(alerts.get(key) for key in ("webhook", "command", "smtp"))
 
 
 def check_alerts(source: SettingsSource) -> None:
@@ -111,6 +112,8 @@ def read_alerts(table: TomlTable, folder: Path) -> AlertSettings:
         for key, value in (("from", found.sender), ("to", found.to)):
             if not value and not table.values.get(key):
                 table.missing(key, "an address" if key == "from" else "a list of addresses")
+        if table.values.get("to") == []:
+            table.wrong("to", "is empty: no mail would be sent; expected a list of addresses")
     table.close()
     return found
 

@@ -33,6 +33,7 @@ class Merged:
     def add(self, path: Path) -> None:
         """What an included file defines."""
         label = self.source.relative(path)
+        self.source.read.append(path)
         tables = read_toml(path, label, self.source.mistakes, self.source.texts)
         for section in SHARED:
             if section in tables:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from workers.errors import Mistake, SettingsError
@@ -54,6 +54,7 @@ class Settings:
     warnings          what is not wrong and deserves a word
     digest            SHA-256 of `published()`, in hexadecimal: equal for equal configurations
     sources           where segments can be read from, by profile database
+    files             all that it was read from; of an applied one none
     """
 
     local: LocalSettings
@@ -67,6 +68,7 @@ class Settings:
     digest: str
     sources: Mapping[str, AnySource]
     _published: str = field(repr=False)
+    files: tuple[Path, ...] = ()
 
     def published(self) -> str:
         """Canonical JSON of everything but what each process reads for itself, secrets unresolved.
@@ -101,7 +103,8 @@ def load(path: Path | None = None, environ: Mapping[str, str] = os.environ, *, t
     check_console(source)
     document = read_document(source)
     source.mistakes += [*written_secrets(document.get("sources")), *without_segment(document.get("sources"))]
-    return _build(source, document, local)
+    settings = _build(source, document, local)
+    return replace(settings, files=tuple(dict.fromkeys([source.path, *source.read])))
 
 
 def from_published(text: str, local: LocalSettings, environ: Mapping[str, str] = os.environ) -> Settings:

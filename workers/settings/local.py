@@ -33,6 +33,7 @@ RETRIES = 3
 """Of a command whose connection broke, before the caller is told."""
 HIGHEST_DB = 99_999
 """Redis numbers its databases from 0; how many there are is its own setting."""
+HIGHEST_PORT = 65_535
 ONLY_SENTINELS = ("sentinels", "master", "username", "db", "sentinel_password", "sentinel_password_file")
 _SENTINEL = re.compile(r"(?P<host>\[[0-9A-Fa-f:.%]+\]|[A-Za-z0-9._-]+):(?P<port>[0-9]{1,5})", re.ASCII)
 
@@ -205,8 +206,9 @@ def _by_sentinels(source: SettingsSource, table: TomlTable) -> RedisSettings:
     if table.values["sentinels"] == []:
         table.wrong("sentinels", f"is empty; expected {expected}")
     for index, address in enumerate(addresses):
-        if not _SENTINEL.fullmatch(address):
-            table.wrong(f"sentinels[{index}]", "is no address; expected host:port")
+        found = _SENTINEL.fullmatch(address)
+        if found is None or not 1 <= int(found["port"]) <= HIGHEST_PORT:
+            table.wrong(f"sentinels[{index}]", "is no address; expected host:port, as in sentinel-1:26379")
     password, file = read_password(table, "sentinel_password", source.folder)
     return RedisSettings(
         url="",

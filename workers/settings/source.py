@@ -38,6 +38,7 @@ class SettingsSource:
     places    key path -> what messages call it instead, where a query stands in a file or a set
     files     "section.name" -> the included file that defines it
     texts     what stands in place of files
+    read      files that belong to it, but for the main one
     """
 
     path: Path
@@ -49,6 +50,7 @@ class SettingsSource:
     mistakes: list[Mistake] = field(default_factory=list)
     warnings: list[Mistake] = field(default_factory=list)
     texts: Texts = field(default_factory=dict)
+    read: list[Path] = field(default_factory=list)
 
     @property
     def folder(self) -> Path:
@@ -81,6 +83,7 @@ class SettingsSource:
 
     def text_of(self, path: Path) -> str:
         """The text of a file that belongs to the configuration; FileError."""
+        self.read.append(path)
         return self.texts[path.resolve()] if self.texts and path.resolve() in self.texts else read_text(path)
 
     def home_of(self, section: str, name: str) -> Path:

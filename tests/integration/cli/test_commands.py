@@ -333,3 +333,15 @@ def test_nothing_is_wider_than_80_columns(place: Place, call: Call) -> None:
         assert all(len(line) <= 80 for line in call(*command).stdout.splitlines()), command
     table = place.run("status").stdout.partition("integration  ")[2].partition("\n\n")[0]
     assert all(len(line) <= 80 for line in table.splitlines())
+
+
+def test_a_verification_of_no_segment_is_no_good_news(place: Place, call: Call) -> None:
+    """After a Redis that was emptied, say: nothing was printed, and the status was that of all being equal."""
+    members = "members = \"SELECT client_id FROM member WHERE segment_id = '{segment_id}'\"\nclear = "
+    source = '[sources.main]\nurl = "sqlite:///target.db"\nmembers = "SELECT {segment_id} AS _id"\n'
+    place.publish(integration().replace("clear = ", members), source)
+    done = call("verify", "crm", "--all")
+    assert ("nothing was compared: no segment is known" in done.stderr, done.returncode) == (True, 1)
+    done = call("verify", "crm", "--needed", "--json")
+    assert (done.stdout.strip(), "no segment that needs it is known" in done.stderr) == ("[]", True)
+    assert done.returncode == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import errno
 import json
 import stat
 from datetime import UTC, datetime, timedelta
@@ -20,6 +21,7 @@ from workers.quarantine import entries
 from workers.quarantine.entries import Selection
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from tests.integration.place import Place
@@ -90,6 +92,23 @@ def test_an_export_can_be_narrowed_and_overwrites_nothing(runtime: Runtime, tmp_
     assert [line["segment"] for line in lines(out)] == ["7", "8"]
     with pytest.raises(WrongUsage, match="cannot be made"):
         quarantine.export(quarantine.fitting(None, None, "open"), str(out))
+
+
+@pytest.mark.usefixtures("runtime")
+def test_half_an_export_is_not_left_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It looked like all of them, and a second try met a file that is never overwritten."""
+
+    def failing(*_: object) -> Iterator[bytes]:
+        yield b"{}\n"
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    out = tmp_path / "out.jsonl"
+    with monkeypatch.context() as patched:
+        patched.setattr(quarantine, "export_lines", failing)
+        with pytest.raises(OSError, match="No space left"):
+            quarantine.export(quarantine.fitting(None, None, "open"), str(out))
+    assert not out.exists()
+    assert quarantine.export(quarantine.fitting(None, None, "open"), str(out)) == FINE
 
 
 def test_an_export_goes_to_standard_output(runtime: Runtime, capfdbinary: pytest.CaptureFixture[bytes]) -> None:

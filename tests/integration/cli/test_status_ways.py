@@ -9,16 +9,19 @@ from typing import TYPE_CHECKING
 import pytest
 from redis import ConnectionError as Unreachable
 
-from tests.integration.place import integration
+from tests.integration.place import Place, integration
+from tests.servers.redis import RedisServer
 from workers.cli.commands import status as command
 from workers.cli.options import keys_beginning
 from workers.control.drain import drain
+from workers.monitoring import streams
 from workers.monitoring.consumers import Consumers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
-    from tests.integration.place import Call, Place
+    from tests.integration.place import Call
 
 
 def test_one_integration_is_told_with_its_lanes(place: Place, call: Call) -> None:
@@ -49,6 +52,51 @@ def test_one_that_is_held_needs_someone(place: Place, call: Call) -> None:
     assert re.fullmatch(r"WARNING: crm is held since .* \| backlog=10\n", done.stdout)
 
 
+def test_one_is_not_fine_where_redis_drops_events(tmp_path: Path, namespace: str) -> None:
+    """Whichever integration is looked at."""
+    server = RedisServer({"maxmemory-policy": "allkeys-lru"})
+    server.start()
+    try:
+        with server.client() as client:
+            there = Place(tmp_path, client, server.url, namespace)
+            there.publish(integration())
+            done = there.run("status", "crm", "--check")
+        assert done.stdout.startswith("WARNING: Redis has maxmemory-policy allkeys-lru"), done.stdout
+        assert done.returncode == 1
+    finally:
+        server.kill()
+
+
+def test_one_with_too_many_entries_needs_someone(place: Place, call: Call) -> None:
+    runtime = place.publish(integration())
+    with place.producer() as producer:
+        producer.add("7", [{"_id": "1"}])  # without its key
+    runtime.route("token", 5)
+    place.let_timeouts_pass()
+    drain(runtime)
+    assert call("status", "crm", "--check").returncode == 0
+    done = call("status", "crm", "--check", "--quarantine", "1")
+    assert (done.stdout.startswith("WARNING: crm has 1 entry in the quarantine"), done.returncode) == (True, 1)
+    place.file.write_text(place.file.read_text() + "\n[alerts]\nquarantine = 1\n")
+    assert call("status", "crm").returncode == 1
+
+
+def test_one_that_differs_from_the_platform_needs_someone(place: Place, call: Call) -> None:
+    place.publish(integration(), integration("other"))
+    place.redis.hset(place.keys.runs_differing, "crm:7", "3")
+    done = call("status", "crm")
+    assert ("! crm differs from the platform: segment 7" in done.stdout, done.returncode) == (True, 1)
+    assert call("status", "other").returncode == 0
+
+
+def test_events_that_nobody_routes_are_told_of_each(place: Place, call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    place.publish(integration())
+    place.add("7")
+    monkeypatch.setattr(streams, "STUCK_SECONDS", -1.0)
+    done = call("status", "crm")
+    assert ("! events have waited for" in done.stdout, done.returncode) == (True, 1)
+
+
 def test_a_monitor_gets_one_line_with_numbers(place: Place, call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
     runtime = place.publish(integration())
     runtime.looked("pulse")
@@ -72,6 +120,27 @@ def test_a_monitor_gets_its_line_from_a_dead_redis_too(place: Place, call: Call,
     place.write(integration())
     done = call("status", *key, "--check")
     assert (done.stdout.startswith("UNKNOWN: Redis is out of reach: "), done.returncode) == (True, 3)
+
+
+def test_a_monitor_gets_its_line_of_a_wrong_file_and_a_wrong_name_too(place: Place, call: Call) -> None:
+    """Without one it shows that nothing was told."""
+    place.publish(integration())
+    done = call("status", "crn", "--check")
+    assert (done.stdout.startswith("UNKNOWN: no integration 'crn'"), done.returncode) == (True, 2), done.stdout
+    place.file.write_text("namespace = 7")
+    done = call("status", "--check")
+    assert (done.stdout.count("\n"), done.returncode) == (1, 2)
+    assert done.stdout.startswith(f"UNKNOWN: {place.file}: 1 mistake")
+
+
+def test_a_redis_that_refuses_us_is_not_called_out_of_reach(own_redis: RedisServer, place: Place, call: Call) -> None:
+    place.url = own_redis.url
+    place.write(integration())
+    with own_redis.client() as admin:
+        admin.config_set("requirepass", "s3cret")
+    done = call("status", "--check")
+    assert done.stdout.startswith("UNKNOWN: Redis refused us: "), done.stdout
+    assert ("see [redis] of the file" in done.stdout, done.returncode) == (True, 3)
 
 
 def test_watching_goes_on_through_an_outage_and_ends_with_what_it_saw_last(

@@ -11,7 +11,7 @@ from segsync import Producer
 from tests.integration.place import integration
 from workers.control.drain import drain
 from workers.control.pause import pause
-from workers.monitoring import tracing
+from workers.monitoring import streams, tracing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,6 +51,16 @@ def test_a_profile_that_waits_in_the_intake(place: Place, ask: Callable[..., tup
     assert "waits in the intake to be routed: add of" in found["verdict"]
     assert "event 2 of 2" in found["verdict"]
     assert (found["intake"]["segment"], found["scope"]["known"]) == (1, False)
+
+
+def test_an_intake_that_nobody_routes_needs_someone(
+    place: Place, ask: Callable[..., tuple[int, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place.publish(integration())
+    place.add("7", 5)
+    monkeypatch.setattr(streams, "STUCK_SECONDS", -1.0)
+    status, found = ask()
+    assert (status, found["verdict"].endswith("a worker must serve the queue `route`")) == (1, True)
 
 
 def test_a_profile_that_waits_in_the_lane_with_its_place(place: Place, ask: Callable[..., tuple[int, Any]]) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.integration.ledger.records import failure
 from tests.integration.place import integration
 from workers.control import apply as applying
 from workers.control.apply import WrongChoice
@@ -17,6 +18,7 @@ from workers.control.leaving_integrations import TakenBack
 from workers.control.losses import ApplyRefused
 from workers.control.pause import NotSettled, UnknownIntegration, pause
 from workers.lanes import Claimed, Lanes
+from workers.ledger import failing
 from workers.settings import from_published, load_local, revision
 from workers.settings.revision import Superseded
 
@@ -105,6 +107,8 @@ def test_the_difference_is_shown_before_anything_is_done(place: Place) -> None:
 
 def test_what_leaves_the_file_and_owes_nothing_is_forgotten(place: Place) -> None:
     apply(place, integration(), integration("crm2"))
+    failing.note(place.redis, place.keys, [failure()])
+    assert failing.key_of(place.keys.namespace, "crm").encode() in left_of(place, "crm")
     apply(place, integration("crm2"))
     assert names(place) == {b"crm2"}
     assert left_of(place, "crm") == []

@@ -73,6 +73,19 @@ def test_records_move_into_the_ledger(stream: Stream) -> None:
     assert not stream.client.exists(stream.lease)
 
 
+def test_lanes_that_failed_last_are_noted_until_they_pass(stream: Stream) -> None:
+    def noted() -> list[Any]:
+        return stream.client.zrange(f"{stream.namespace}:failing:crm", 0, -1)
+
+    stream.append(failure(), failure("held", segment="8"), failure(segment="9"), delivery(segment="9"))
+    stream.append(failure(segment="", tries=3), delivery(segment="8", operations=5, merged=5))
+    stream.drain()
+    assert sorted(noted()) == [b"7", b"8"], "a compaction is no try, and of what was folded the segment is not known"
+    stream.append(delivery(), delivery(segment="8"))
+    stream.drain()
+    assert noted() == []
+
+
 def test_an_empty_stream(stream: Stream) -> None:
     assert stream.drain() == IngestReport(empty=True)
 

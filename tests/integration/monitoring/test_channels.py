@@ -70,6 +70,9 @@ class Mailbox(socketserver.StreamRequestHandler):
                 self.wfile.write(b"354 go on\r\n")
                 mail = b"".join(iter(self.rfile.readline, b".\r\n"))
                 self.told.append(mail.decode())
+            elif word == b"EHLO":
+                self.wfile.write(b"250-here\r\n250 AUTH PLAIN\r\n")
+                continue
             self.wfile.write(b"221 bye\r\n" if word == b"QUIT" else b"250 fine\r\n")
 
 
@@ -138,6 +141,24 @@ def test_a_mail_has_the_topic_and_the_sentence(mailbox: Any) -> None:
     assert "crm is held" in mail
 
 
+@pytest.mark.parametrize(
+    "wrong", [{"smtp_password": "pässwort"}, {"sender": "a@x.example\nBcc: b@x.example"}, {"to": ("o\nps@x.example",)}]
+)
+def test_what_no_mail_can_carry_is_a_channel_that_failed(mailbox: Any, wrong: dict[str, Any]) -> None:
+    """And no end of the process that tells the others, which would tell them once more at each start."""
+    usual = {"smtp_password": "p", "sender": "segsync@x.example", "to": ("ops@x.example",)}
+    (channel,) = channels_of(AlertSettings(smtp=f"smtp://u@127.0.0.1:{mailbox.port}", **(usual | wrong)))
+    with pytest.raises(NotSent, match="expected ASCII") as caught:
+        channel.send(MESSAGE)
+    assert "pässwort" not in str(caught.value)
+
+
+def test_a_command_that_no_system_can_start_is_a_channel_that_failed() -> None:
+    (channel,) = channels_of(AlertSettings(command=("sh\0",)))
+    with pytest.raises(NotSent, match="ValueError"):
+        channel.send(MESSAGE)
+
+
 def test_a_command_gets_it_on_its_standard_input(tmp_path: Path) -> None:
     (channel,) = channels_of(AlertSettings(command=("sh", "-c", f"cat > {tmp_path}/told; exit $1", "sh", "0")))
     channel.send(MESSAGE)
@@ -191,6 +212,18 @@ def test_from_how_many_entries_on_somebody_is_told_says_the_file(place: Place, m
     runtime.looked("beat")
     assert command.run(once=True, test=False) == 0
     assert [json.loads(line)["topic"] for line in told.read_text().splitlines()] == ["crm quarantine"]
+
+
+def test_another_ledger_that_is_applied_is_looked_at(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(command, "_ask", lambda: Consumers(1, SERVED))
+    runtime = place.publish(integration(), ledger="one.db")
+    command._found(runtime, 1)
+    assert "one.db" in runtime.ledger.place
+    place.publish(integration(), ledger="two.db")
+    command._found(runtime, 1)
+    assert "two.db" in runtime.ledger.place
+    place.redis.hset(place.keys.config, mapping={"revision": 3, "text": '{"format": 99}'})
+    assert "nothing applied" not in command._found(runtime, 1), "a configuration of a newer version ends nothing"
 
 
 def test_two_that_look_tell_once(place: Place) -> None:

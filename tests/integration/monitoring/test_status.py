@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import time
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -237,6 +239,23 @@ def test_a_failing_lane_is_seen_among_thousands_that_wait(place: Place) -> None:
     now = time.time() * 1000
     place.redis.zadd(place.keys.full("crm"), {f"w{n}": now - n for n in range(5_000)})
     assert only(read(runtime)).state == "retrying"
+
+
+def test_a_held_lane_is_seen_in_the_middle_of_those_that_wait_as_long(place: Place) -> None:
+    """Until it is delivered: others come due before it, and behind it, all the time."""
+    with closing(sqlite3.connect(place.target)) as target:
+        target.execute("CREATE TRIGGER no BEFORE INSERT ON member BEGIN SELECT raise(abort, 'no'); END")
+    runtime = place.publish(integration().replace("active =", 'tolerance = "none"\nactive ='))
+    place.add("7", 3)
+    runtime.route("t", 5)
+    place.let_timeouts_pass()
+    drain(runtime)
+    due = place.redis.zscore(place.keys.timed("crm"), "7") or 0
+    place.redis.zadd(place.keys.timed("crm"), {f"w{n}": due - 1_000 + n for n in range(2_000)})
+    found = only(read(runtime))
+    assert (found.state, found.reason.startswith("segment 7: ")) == ("held", True)
+    place.redis.hdel(place.keys.lane("crm", "7"), "hold", "attempts")
+    assert only(read(runtime)).state == "active", "its own hash says whether it fails"
 
 
 def test_however_many_lanes_there_are_few_are_read(place: Place) -> None:

@@ -73,6 +73,13 @@ def test_where_tls_may_be_what_is_wrong_it_is_said(said: str, remedy: str) -> No
     assert remedy in failure.message
 
 
+@pytest.mark.parametrize("said", ["Keys in request don't hash to the same slot", "Hash slot not served"])
+def test_a_cluster_is_named_where_it_refuses(said: str) -> None:
+    failure = explain(redis.ResponseError(said))
+    assert failure is not None
+    assert "is it Redis Cluster, which is not supported?" in failure.message
+
+
 def test_a_redis_that_does_not_listen_is_not_told_of_tls() -> None:
     failure = explain(redis.ConnectionError("Error 111 connecting to 127.0.0.1:1. Connection refused."))
     assert failure is not None

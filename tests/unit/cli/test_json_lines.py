@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import re
@@ -198,6 +199,20 @@ def test_what_redis_refuses_stops_at_the_line_to_go_on_from() -> None:
     assert not isinstance(caught.value, BadLine)
     assert isinstance(caught.value.__cause__, PushFailed)
     assert (caught.value.line, caught.value.accepted) == (1003, 1000)
+
+
+def test_a_file_that_cannot_be_read_on_is_named_as_that_and_all_before_is_accepted() -> None:
+    """It was told as a failure of the output, with nothing of what was accepted."""
+
+    def failing() -> Iterator[bytes]:
+        yield from clears(3)
+        raise OSError(errno.EIO, "Input/output error")
+
+    intake = FakeRedis()
+    with pytest.raises(BadLine) as caught:
+        push_lines(producer_to(intake), failing())
+    assert str(caught.value) == "line 4: cannot be read: Input/output error; 3 events before it are accepted"
+    assert intake.events == clears(3)
 
 
 def test_a_lost_answer_is_told() -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import pty
+import signal
 import subprocess
 import sys
 
@@ -44,6 +47,27 @@ def test_ctrl_c_while_it_loads_ends_it_quietly(where: str) -> None:
         "from workers.cli import main; main()"
     )
     assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
+
+
+def test_ctrl_c_at_a_question_ends_as_anywhere_else() -> None:
+    """With 1 a script would take it for done, with somebody needed."""
+    ours, theirs = pty.openpty()
+    text = (
+        "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "from workers.cli import main; sys.argv = ['segsync', 'quarantine', 'purge', '--older-than', '1d']; main()"
+    )
+    try:
+        with subprocess.Popen([sys.executable, "-c", text], stdin=theirs, stdout=subprocess.PIPE) as asking:
+            assert asking.stdout is not None
+            told = b""
+            while not told.endswith(b"[y/N]: "):
+                told += (more := asking.stdout.read(1))
+                assert more, told
+            asking.send_signal(signal.SIGINT)
+            assert asking.wait(PATIENCE) == 130
+    finally:
+        os.close(ours)
+        os.close(theirs)
 
 
 WRONG = [["statsu"], ["status", "--jsn"], ["pause"], ["quarantine", "show", "x"]]

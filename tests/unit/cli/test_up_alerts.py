@@ -33,7 +33,12 @@ class Started:
 
 
 @pytest.mark.parametrize(
-    ("alerts", "starts"), [("", False), ('[alerts]\nwebhook = "https://hooks.example.com/${TOKEN}"', True)]
+    ("alerts", "starts"),
+    [
+        ("", False),
+        ("[alerts]\nquarantine = 500", False),  # what `status` goes by: whoever is to tell would end at once, for ever
+        ('[alerts]\nwebhook = "https://hooks.example.com/${TOKEN}"', True),
+    ],
 )
 def test_alerts_are_started_where_the_file_has_them(
     alerts: str, starts: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -17,10 +17,10 @@ from workers.lanes.keys import Keys
 class Server:
     """Says of itself what it is given, and allows everything."""
 
-    def __init__(self, **told: str) -> None:
+    def __init__(self, **told: str | int) -> None:
         self.told = {"maxmemory_policy": "noeviction", **told}
 
-    def info(self, *_: str) -> dict[str, str]:
+    def info(self, *_: str) -> dict[str, str | int]:
         return self.told
 
     def client(self) -> Server:
@@ -36,7 +36,7 @@ class Server:
         return 1
 
 
-def check(**told: str) -> None:
+def check(**told: str | int) -> None:
     server: Any = Server(**told)
     check_redis(server, Keys("segsync"))
 
@@ -50,6 +50,11 @@ def test_a_version_that_is_enough(version: str) -> None:
 def test_a_version_that_is_too_old_is_refused(version: str) -> None:
     with pytest.raises(UnfitRedis, match=rf"Redis is version {version}; expected 6\.2 or a later one"):
         check(redis_version=version)
+
+
+def test_a_cluster_is_refused_before_a_script_is() -> None:
+    with pytest.raises(UnfitRedis, match="this is Redis Cluster, which is not supported"):
+        check(redis_version="7.0", cluster_enabled=1)
 
 
 def test_a_policy_that_drops_events_is_refused() -> None:

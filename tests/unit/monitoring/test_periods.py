@@ -42,17 +42,12 @@ def test_anything_else_is_refused_with_the_option_and_what_was_expected(text: st
         moment(text, "--since", NOW)
 
 
-@pytest.mark.parametrize("text", ["0001-01-01", "9999-12-31", "9999-12-31T23:59Z"])
+@pytest.mark.parametrize(
+    "text", ["0001-01-01", "9999-12-31", "9999-12-31T23:59Z", "999999d", "999999w 9h", "739940d", "999999w " * 2000]
+)
 def test_a_day_that_not_every_zone_can_show_is_out_of_range(text: str) -> None:
     with pytest.raises(WrongUsage, match="is out of range; expected a day from 0001-01-02 to 9999-12-30"):
         moment(text, "--since", NOW)
-
-
-@pytest.mark.parametrize("text", ["999999w", "999999d", "739940d", "999999w 1s", " ".join(["999999w"] * 2000)])
-def test_an_age_that_no_calendar_has_is_out_of_range(text: str) -> None:
-    with pytest.raises(WrongUsage, match=r"--since .* is out of range: that was before there were years"):
-        moment(text, "--since", NOW)
-    assert moment("739939d", "--since", NOW).year == 1
 
 
 @pytest.mark.parametrize(

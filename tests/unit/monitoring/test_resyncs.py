@@ -24,8 +24,8 @@ def test_a_further_segment_is_no_news() -> None:
 
 def test_who_has_asked_for_a_run_that_stands_and_when_is_told() -> None:
     runs = [
-        BegunRun("run 3 (segment 7 of crm)", "ann", 1_700_049_600_000, "reading", "", 0),
-        BegunRun("run 4 (segment 8 of crm)", "", 1_700_049_601_000, "reading", "no source", TROUBLED_TRIES),
+        BegunRun("crm", "run 3 (segment 7 of crm)", "ann", 1_700_049_600_000, "reading", "", 0),
+        BegunRun("crm", "run 4 (segment 8 of crm)", "", 1_700_049_601_000, "reading", "no source", TROUBLED_TRIES),
     ]
     state = ResyncState(begun=tuple(runs))
     assert list(notes_of_resyncs(state)) == [

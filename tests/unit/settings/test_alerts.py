@@ -46,6 +46,7 @@ def test_elsewhere_it_is_checked_without_its_secrets_and_not_published(tmp_path:
         ('webhook = "ftp://x/y"', "alerts.webhook: is none that is known; expected a URL that begins with https://"),
         ('webhok = "https://x/y"', "alerts.webhok: unknown key; did you mean 'webhook'?"),
         ('smtp = "smtp://mail:587"', "alerts.from: is missing; expected an address"),
+        ('smtp = "smtp://mail:587"\nfrom = "a@x.example"\nto = []', "alerts.to: is empty: no mail would be sent"),
         ('command = "page"', "alerts.command: 'page' is text; expected a program and its arguments"),
         ('every = "1ms"', "alerts.every: '1ms' is out of range; expected a duration from 1s to 1h"),
     ],

@@ -295,6 +295,19 @@ def test_a_key_is_text_however_its_path_is_spelled(tmp_path: Path, key: str) -> 
     assert vip.key_fields == ("CustomID",)
 
 
+def test_an_empty_key_is_a_mistake_and_leaves_no_integration_out(tmp_path: Path) -> None:
+    assert wrong(tmp_path, "key = []") == [
+        f'{HERE}.key: is empty; expected a field or a list of fields, as in "CustomID"'
+    ]
+
+
+def test_an_integration_that_cannot_be_used_is_never_left_out_without_a_word(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("workers.settings.integrations._read", lambda *_: None)
+    assert wrong(tmp_path)[0].startswith(f"{HERE}: cannot be used, and it is not known why")
+
+
 def test_a_key_that_is_no_path_is_a_mistake(tmp_path: Path) -> None:
     assert any("key: 'a..b' is no path to a field" in each for each in wrong(tmp_path, 'key = "a..b"'))
 

@@ -127,6 +127,8 @@ def test_local_settings_are_read_whatever_is_wrong_beside_them(tmp_path: Path) -
         ('[redis]\nsentinels = ["h:1"]', "redis.master: is missing; expected the name that the sentinels know"),
         ('[redis]\nmaster = "m"\nsentinels = []', "redis.sentinels: is empty; expected a list of sentinels"),
         ('[redis]\nmaster = "m"\nsentinels = ["h"]', "redis.sentinels[0]: is no address; expected host:port"),
+        ('[redis]\nmaster = "m"\nsentinels = ["h:99999"]', "redis.sentinels[0]: is no address; expected host:port"),
+        ('[redis]\nmaster = "m"\nsentinels = ["h:0"]', "redis.sentinels[0]: is no address; expected host:port"),
         (SENTINELS + '\nurl = "redis://h"', "redis.url: expected either url or sentinels, not both"),
         ('[redis]\nurl = ["redis://:hunter2@h"]', "redis.url: is a list; expected redis://host:6379/0"),
         ("[redis]\npassword = 5", "redis.password: is an integer; expected text"),

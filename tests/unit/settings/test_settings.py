@@ -63,6 +63,10 @@ def test_the_ledger_is_a_file_beside_the_configuration_unless_said(tmp_path: Pat
     [
         ('url = "${L}"', "ledger.url: the environment variable L is not set"),
         ('url = "sqlite:///:memory:"', "ledger.url: a database in memory is gone with its process"),
+        (
+            'url = "mysql://h/l"',
+            "ledger.url: is no database that a ledger can be kept in; expected sqlite or postgresql",
+        ),
         ('url = "postgresql://u:hunter2@h/l"', "ledger.url: there is a password inside the URL"),
         ('url = "postgresql://h/l"\npassword = "hunter2"', "ledger.password: stands in the file, which is published"),
         ('url = "postgresql://h/l"\npassword = "${L}"', "ledger.password: the environment variable L is not set"),

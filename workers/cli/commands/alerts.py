@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ import typer
 
 from workers.cli.exit_status import FINE, NEEDS_SOMEONE
 from workers.cli.installation import open_runtime
+from workers.errors import SegsyncError
 from workers.monitoring import status
 from workers.monitoring.alarms import Memory, Message, NotSent, Watch, Watcher
 from workers.monitoring.channels import channels_of
@@ -47,6 +49,10 @@ def run(*, once: bool, test: bool) -> int:
 
 
 def _found(runtime: Runtime, many: int) -> dict[str, str]:
+    # It may name another ledger, whose quarantine is told of; what nobody may read any more would be said to be silent.
+    if runtime.is_behind():
+        with suppress(SegsyncError):  # of a newer version, say: whoever tells goes on by what was read before
+            runtime.follow()
     found = status.read(runtime, _ask, many=many)
     return dict(zip(found.topics, found.needs, strict=True))
 

@@ -7,6 +7,7 @@ import sys
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final
 
 import typer
@@ -226,8 +227,14 @@ def _export(file: str, which: Selection) -> int:
         descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except OSError as error:
         raise WrongUsage(f"{file}: cannot be made: {error.strerror}") from None
-    with open(descriptor, "wb") as out:  # noqa: PTH123 - a descriptor has no path
-        count = _write(which, out)
+    try:
+        with open(descriptor, "wb") as out:  # noqa: PTH123 - a descriptor has no path
+            count = _write(which, out)
+    except BaseException:
+        # A full disk, a ledger that went away, Ctrl-C: what is there looks like all of them, and has people's data.
+        with suppress(OSError):
+            Path(file).unlink()
+        raise
     typer.echo(f"{counted(count, 'entry', 'entries')} in {file}; it holds people's data")
     return FINE
 

@@ -118,6 +118,11 @@ def verify(choice: Choice, *, show: bool, as_json: bool) -> int:
             typer.echo(in_line(_verdict(run)))
             if show:
                 _show(run)
+    if not asked:
+        # Silence would be taken for all of them being equal, as after a Redis that was emptied.
+        which = "that needs it " if choice.needed else ""
+        typer.echo(f"nothing was compared: no segment {which}is known", err=True)
+        return NEEDS_SOMEONE if choice.every else FINE
     return FINE if all(run.outcome == "equal" for run in found) else NEEDS_SOMEONE
 
 

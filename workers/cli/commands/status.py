@@ -15,7 +15,7 @@ from redis import RedisError
 from workers.cli.exit_status import FINE, NEEDS_SOMEONE, OUT_OF_REACH
 from workers.cli.output import print_json, print_table, shown
 from workers.cli.streams import give_up
-from workers.errors import SettingsError, WrongUsage
+from workers.errors import SegsyncError, SettingsError, WrongUsage
 from workers.monitoring import status
 from workers.monitoring.books import OnlyRedis, QuickBooks
 from workers.monitoring.consumers import PATIENCE_SECONDS
@@ -62,17 +62,24 @@ def run(integration: str | None, how: How) -> int:
     if how.check and how.as_json:
         raise WrongUsage("--check is one line for monitoring systems; for programs: `segsync status --json`")
     look = partial(_all, how) if integration is None else partial(_near, integration, how)
-    place = OnlyRedis(load_local())
     if how.watch:
+        place = OnlyRedis(load_local())
         return watched(lambda: look(place))
     try:
-        return look(place)
-    except RedisError as error:
+        return look(OnlyRedis(load_local()))
+    except (RedisError, SegsyncError) as error:
         if not how.check:
             raise
-        # A monitor reads standard output.
-        typer.echo(in_line(f"UNKNOWN: Redis is out of reach: {error}"))
-        return OUT_OF_REACH
+        return _unknown(error)
+
+
+def _unknown(error: RedisError | SegsyncError) -> int:
+    """For a monitor, which reads standard output: whatever it is that cannot be told, a wrong file too."""
+    from workers.cli.explaining import explain  # noqa: PLC0415 - it knows every command's errors
+
+    failure = explain(error)
+    typer.echo(in_line(f"UNKNOWN: {failure.message if failure else error}"))
+    return failure.status if failure else OUT_OF_REACH
 
 
 def watched(look: Callable[[], int], rest: Callable[[float], None] = time.sleep) -> int:
@@ -86,13 +93,20 @@ def watched(look: Callable[[], int], rest: Callable[[float], None] = time.sleep)
             status = look()
         except RedisError as error:
             status = OUT_OF_REACH
-            typer.echo(in_line(f"! Redis is out of reach: {error}"))
+            typer.echo(in_line(f"! {_told(error)}"))
         except KeyboardInterrupt:
             return status
         try:
             rest(WATCH_SECONDS)
         except KeyboardInterrupt:
             return status
+
+
+def _told(error: RedisError) -> str:
+    """A Redis that refuses us is not out of reach: whoever mends it looks elsewhere."""
+    from workers.cli.explaining import of_redis  # noqa: PLC0415 - it knows every command's errors
+
+    return of_redis(error)
 
 
 def _all(how: How, place: Place) -> int:
@@ -142,7 +156,8 @@ def _near(integration: str, how: How, place: Place) -> int:
     from workers.runtime import Runtime  # noqa: PLC0415 - as above
 
     refuse_unknown(integration)
-    found = read_near(Runtime(place.local), integration)
+    many = _many_by_the_file(place) if how.many is None else how.many
+    found = read_near(Runtime(place.local), integration, many)
     if how.check:
         state = found.integration
         words = "; ".join(found.needs) or f"{state.key} is {state.state}"

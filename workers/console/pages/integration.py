@@ -55,7 +55,7 @@ def show(visit: Visit) -> Response:
     period, table = PickedPeriod.of(visit.query), declared(visit, key)
     return visit.page(
         "integration.html",
-        near=read_near(runtime, key),
+        near=read_near(runtime, key, None),
         resyncs=open_runs.of_integration(runtime.redis, runtime.keys, key),
         measured=measure(visit, key, period),
         period=period,
