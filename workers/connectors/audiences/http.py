@@ -44,8 +44,16 @@ class HttpAnswer:
 
     @property
     def fine(self) -> bool:
-        """Whether it is a 2xx."""
-        return 200 <= self.status < 300  # noqa: PLR2004 - HTTP's
+        """Whether it is a 2xx, and no error stands in it."""
+        return 200 <= self.status < 300 and not self._has_error  # noqa: PLR2004 - HTTP's
+
+    @property
+    def _has_error(self) -> bool:
+        """Whether it tells an error in place of what was asked for; an object of VK's has an `error` of its own."""
+        if not isinstance(self.body, dict):
+            return False
+        told = isinstance(self.body.get("error"), dict | str) and "id" not in self.body
+        return told or bool(self.body.get("errors"))
 
     def field(self, *path: str) -> Any:  # noqa: ANN401 - JSON
         """A value inside the body, None where there is none."""
