@@ -35,7 +35,8 @@ NAME_USED: Final = "DISPLAY_NAME_ALREADY_USED"
 KEY_SPACES: Final = {"android": "ANDROID", "ios": "IOS"}
 _CONSENT: Final = {"granted": "CONSENT_GRANTED", "denied": "CONSENT_DENIED"}
 _MEMBER: Final = re.compile(r"audience_?[mM]embers\[(\d+)\]")
-_STATES: Final = {"SUCCESS": "done", "PARTIAL_SUCCESS": "done", "FAILED": "failed", "FAILURE": "failed"}
+_PARTIAL: Final = "PARTIAL_SUCCESS"
+_STATES: Final = {"SUCCESS": "done", _PARTIAL: "done", "FAILED": "failed", "FAILURE": "failed"}
 _WORDS: Final = """
 INVALID_USER_LIST_TYPE INVALID_USER_LIST_ID MULTIPLE_DATA_TYPES_NOT_ALLOWED TOO_MANY_AUDIENCE_MEMBERS
 TOO_MANY_DESTINATIONS INVALID_DESTINATION DESTINATION_ACCOUNT_TYPE_MISMATCH PERMISSION_DENIED NOT_ALLOWLISTED
@@ -155,6 +156,8 @@ class GoogleWire:
         errors = objects(info.get("errorCounts")) if isinstance(info, dict) else []
         reasons = sorted({_short(word(each.get("reason"))) for each in errors})
         rejected = sum(whole_number(each.get("recordCount")) for each in errors)  # int64 is a text in JSON
+        if told.get("requestStatus") == _PARTIAL:
+            rejected = max(1, rejected)  # of whom it may say nothing at all
         code = f"google-audiences {' '.join(reasons)}".strip() if reasons else ""
         if state == "failed":
             return CallProgress("failed", code=code or "google-audiences FAILED")

@@ -154,6 +154,20 @@ def test_a_member_that_is_named_for_its_list_s_sake_stays(rig: Rig, google: Fake
     assert google.members("VIP") == wanted(people(range(6)))
 
 
+def test_a_removal_that_is_done_in_part_is_told_again_though_nothing_is_counted(rig: Rig, google: FakeGoogle) -> None:
+    rig.deliver(("add", people(range(6))))
+    rig.run(2)
+    google.fails = ["half"]
+    rig.deliver(("remove", people(range(4))))
+    google.advance(60)
+    rig.tend()
+    google.work()
+    for each in google.requests.values():
+        each.errors = []
+    rig.run(48)
+    assert google.members("VIP") == wanted(people(range(4, 6)))
+
+
 @pytest.mark.parametrize(
     ("limit", "wait_ms"),
     [("IngestionMutateRequestsPerDayPerProject", 3_600_000), ("IngestionMutateRequestsPerMinutePerProject", 60_000)],
