@@ -35,8 +35,52 @@ def test_a_renewal_that_fails_early_stops_nothing(rig: Rig, yandex: FakeYandex) 
     rig.fake.advance(100 * DAY_S)
     yandex.fail("/token", Reply(500, {}))
     rig.connector.probe()
+    rig.fake.advance(3_600)
     rig.connector.probe()
     assert yandex.renewals == 1
+
+
+def test_a_renewal_that_fails_early_is_not_tried_at_each_call(rig: Rig, yandex: FakeYandex) -> None:
+    rig.fake.advance(100 * DAY_S)
+    yandex.refresh = "another"
+    asked = len(yandex.calls)
+    for _ in range(5):
+        rig.connector.probe()
+    assert [path for _, path in yandex.calls[asked:]].count("/token") == 1
+    yandex.access = "another, too"
+    with pytest.raises(TargetError, match="OAuth refuses"):
+        rig.connector.probe()
+
+
+@pytest.mark.parametrize("days", [300, 180, 1])
+def test_a_token_that_lives_shorter_than_another_is_renewed_when_a_part_of_its_life_is_over(
+    rig: Rig, yandex: FakeYandex, days: int
+) -> None:
+    """It would be renewed at each call: its end is never as far as a token is to be renewed before it."""
+    yandex.token_lives_s = round(days * DAY_S)
+    rig.connector.way.tokens.keep(rig.connector.way.consent.exchange("1234567"))
+    renewals = yandex.renewals
+    for _ in range(8):
+        rig.connector.probe()
+        rig.fake.advance(days * DAY_S / 8)
+    assert 1 <= yandex.renewals - renewals <= 3
+
+
+def test_that_a_token_ends_which_cannot_be_renewed_is_told(rig: Rig, yandex: FakeYandex) -> None:
+    """It works for months yet, and then all stops at once."""
+    ends = rig.fake.now + round(365 * DAY_S * 1000)
+    rig.fake.advance(100 * DAY_S)
+    yandex.fail("/token", Reply(500, {}))
+    rig.connector.probe()
+    assert rig.connector.way.tokens.standing().ends_ms == 0, "it may pass"
+    rig.fake.advance(DAY_S)
+    was, yandex.refresh = yandex.refresh, "another"
+    rig.connector.probe()
+    assert rig.connector.way.tokens.standing().ends_ms == ends
+    rig.fake.advance(DAY_S)
+    yandex.refresh = was
+    rig.connector.probe()
+    assert rig.connector.way.tokens.standing().ends_ms == 0
 
 
 def test_a_refused_token_is_renewed_once_and_the_call_repeated(rig: Rig, yandex: FakeYandex) -> None:
