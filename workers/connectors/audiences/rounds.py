@@ -137,6 +137,8 @@ class Rounds:
 
     def _leave(self, audience: Audience, rest: Resting) -> None:
         with self._login.store.changing() as connection:
+            if rest.waits == "budget":
+                rest = rest.until(calls.next_poll_ms(connection, audience.id))  # looks go on
             if rest.waits != SOMEONE and (number := removals.stuck(connection, audience.id)):
                 # What else it waits for ends by itself.
                 said = f"{number} that left may still be there: the platform does not take them out; tried every day"

@@ -263,6 +263,12 @@ def open_calls(connection: Connection, audience: int) -> list[OpenCall]:
     ]
 
 
+def next_poll_ms(connection: Connection, audience: int) -> int | None:
+    """When the next of its calls that are on their way is to be asked for (Unix ms); None where none is."""
+    mine = (calls.c.audience == audience, calls.c.state == "pending")
+    return connection.execute(sa.select(sa.func.min(calls.c.poll_ms)).where(*mine)).scalar()
+
+
 def expire(connection: Connection, audience: int, before_ms: int) -> int:
     """Members that were told before that are owed again, since platforms forget them; returns how many."""
     mine = (identifiers.c.audience == audience, identifiers.c.there == THERE, identifiers.c.sent_ms < before_ms)

@@ -34,6 +34,11 @@ class Resting(NamedTuple):
     reason: str = ""
     failed: bool = False
 
+    def until(self, at_ms: int | None) -> Resting:
+        """The same, and looked at by then at the latest; None: that is no matter."""
+        sooner = at_ms is not None and (self.due_ms is None or at_ms < self.due_ms)
+        return self._replace(due_ms=at_ms) if sooner else self
+
 
 def take_next(connection: Connection, connector: str, owner: str, now_ms: int, until_ms: int) -> Audience | None:
     """The due audience that was served longest ago, owned until then; None where none is due."""
