@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from workers import failpoints
 from workers.connectors.audiences.calling import make, write_down
-from workers.connectors.audiences.endings import AGAIN_MS, LOST_AFTER_MS, Endings
+from workers.connectors.audiences.endings import AGAIN_MS, FIRST_LOOK_MS, LOST_AFTER_MS, Endings
 from workers.connectors.audiences.leftovers import take_back
 from workers.connectors.audiences.planning import AudienceStep, plan
 from workers.connectors.audiences.replacements import begin, finish_list
@@ -267,8 +267,8 @@ class Rounds:
         try:
             return self._login.wire.poll(audience, call)
         except CallFailed as failed:
-            if failed.fault is Fault.LOOKS:
-                return CallProgress("working", again_ms=failed.wait_ms)
+            if failed.fault in (Fault.LOOKS, Fault.BUDGET):  # what is counted of looks keeps no change waiting
+                return CallProgress("working", again_ms=failed.wait_ms or FIRST_LOOK_MS)
             if failed.fault not in (Fault.GONE, Fault.REFUSED) or now - call.made_ms < LOST_AFTER_MS:
                 raise
             return CallProgress("failed", code=failed.code)
