@@ -170,8 +170,8 @@ class Rounds:
         if step is AudienceStep.BEGIN_REPLACING:
             return begin(self._login, fresh, now)
         wait = self._login.budget.take(removes=step not in _ADDING)
-        if wait and self._may_remove_instead(step) and self._removes_instead(fresh):
-            step, wait = AudienceStep.REMOVE, 0
+        if wait and self._may_remove_instead(step) and self._owes_removals(fresh):
+            step, wait = AudienceStep.REMOVE, min(wait, self._login.budget.take(removes=True))
         if wait:
             return Resting(now + wait, "budget", "", "the platform's limit of calls is used up")
         return self._do(fresh, step)
@@ -181,11 +181,10 @@ class Rounds:
         replaces = step is AudienceStep.REPLACE and self._login.platform.replaces == "call"
         return step is AudienceStep.ADD or replaces
 
-    def _removes_instead(self, audience: Audience) -> bool:
-        """Whether somebody is to be taken out, for which there is a call left where none is for adding."""
+    def _owes_removals(self, audience: Audience) -> bool:
+        """Whether somebody is to be taken out, for whom there may be a call left where none is for adding."""
         with self._login.store.reading() as connection:
-            removes = calls.owed(connection, audience.id, 1).removes
-        return bool(removes) and not self._login.budget.take(removes=True)
+            return bool(calls.owed(connection, audience.id, 1).removes)
 
     def _do(self, audience: Audience, step: AudienceStep) -> Resting:
         now = self._login.clock()

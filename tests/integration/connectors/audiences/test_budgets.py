@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from tests.integration.connectors.audiences.accounts import ACCOUNTS
+from tests.integration.connectors.audiences.rig import hashes, people
 from workers.connectors.audiences.budgets import RedisBudget
+from workers.connectors.audiences.platforms import PLATFORMS
 from workers.connectors.audiences.records import BudgetWindow
 
 if TYPE_CHECKING:
+    import pytest
     import redis
+
+    from tests.integration.connectors.audiences.rig import Rig
 
 
 class Counter:
@@ -50,3 +57,55 @@ def test_who_is_told_to_wait_waits_as_long_as_it_was_told(redis_client: redis.Re
     assert counter.take() == counter.take(removes=True) == 90_000
     counter.now += 90_000
     assert counter.take() == 0
+
+
+def test_who_stands_in_line_is_told_when_its_own_turn_comes(redis_client: redis.Redis, namespace: str) -> None:
+    """All at the same moment, in which one call comes free, would ask again at each such moment."""
+    windows = (BudgetWindow(60, 10), BudgetWindow(600, 30))
+    counter = Counter(redis_client, namespace, windows)
+    due = dict.fromkeys(range(100), counter.now)
+    asked = 0
+    while due:
+        counter.now = max(counter.now, min(due.values()))
+        for each in [one for one, at in due.items() if at <= counter.now]:
+            asked += 1
+            wait = counter.take()
+            if wait:
+                due[each] = counter.now + wait
+            else:
+                del due[each]
+    assert len(counter.given) == 100
+    assert counter.given[-1] - counter.given[0] <= 4 * 660_000, "no call that was free was left unused for long"
+    assert asked <= 400
+    assert [counter.most_in(window.seconds) for window in windows] == [8, 24]
+
+
+def test_a_line_is_one_of_its_kind_and_ends_with_what_it_waited_for(redis_client: redis.Redis, namespace: str) -> None:
+    counter = Counter(redis_client, namespace, (BudgetWindow(3_600, 10),))
+    assert [counter.take() for _ in range(8)] == [0] * 8
+    first = counter.take()
+    assert counter.take() >= first > 0
+    assert counter.budget.left_in() == first, "who only looks stands in no line"
+    assert counter.take(removes=True) == 0
+    counter.now += first
+    assert counter.take() == 0
+    assert max(counter.take() for _ in range(300)) == 86_400_000, "nobody waits for longer than a day"
+
+
+def test_who_leaves_waits_in_no_line_of_those_who_join(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is left at all; what comes free next is theirs, however many additions stand before."""
+    windows = (BudgetWindow(3_600, 10),)
+    monkeypatch.setattr(rig.connector, "platform", replace(PLATFORMS["yandex-audiences"], budget=windows))
+    monkeypatch.setattr(rig.connector.budget, "_windows", windows)
+    rig.deliver(("add", people(range(120))))
+    rig.run()
+    rig.fake.advance(7_200)
+    while not rig.connector.budget.take(removes=True):
+        pass
+    waits = [rig.connector.budget.take() for _ in range(100)]
+    rig.deliver(("remove", people(range(2))), ("add", people(range(120, 123))))
+    rig.tend()
+    assert rig.standing().waits == "budget"
+    assert (rig.standing().due_ms or 0) - rig.fake.now <= 3_780_000 < waits[-1]
+    rig.run(hours=4)
+    assert ACCOUNTS["yandex"].members(rig.fake) == hashes(people(range(2, 123)))
