@@ -24,7 +24,7 @@ from workers.connectors.audiences.store import calls, removals, replacing, work
 from workers.connectors.audiences.store.audiences import BEGUN, DELETED, LIVE, NEW
 from workers.connectors.audiences.store.work import Resting
 from workers.connectors.audiences.wire import CallFailed, CallProgress, Fault
-from workers.errors import TargetError
+from workers.errors import ErrorClass, TargetError
 from workers.failpoints import reach
 
 if TYPE_CHECKING:
@@ -123,7 +123,8 @@ class Rounds:
             rest = self._endings.failed(audience, failed)
         except TargetError as error:
             again = self._login.clock() + AGAIN_MS
-            self._leave(audience, Resting(again, SOMEONE, error.code, error.reason, failed=True))
+            waits = SOMEONE if error.error_class is ErrorClass.HOLD else "the platform"
+            self._leave(audience, Resting(again, waits, error.code, error.reason, failed=True))
             raise
         self._leave(audience, rest)
 

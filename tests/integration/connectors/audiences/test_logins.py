@@ -223,3 +223,16 @@ def test_nobody_has_consented_yet(rig: Rig) -> None:
 
 def test_tokens_show_nowhere() -> None:
     assert repr(LoginTokens("secret-1", "secret-2")).count("secret") == 0
+
+
+def test_a_login_that_is_out_of_reach_for_a_while_needs_nobody(rig: Rig, yandex: FakeYandex) -> None:
+    rig.deliver(("add", people(range(120))))
+    yandex.access = "another"
+    yandex.fail("/token", Reply(500, {}))
+    with pytest.raises(TargetError) as caught:
+        rig.tend()
+    assert caught.value.error_class is ErrorClass.RETRY
+    assert (rig.standing().waits, rig.standing().code) == ("the platform", "yandex-audiences 500")
+    rig.fake.advance(60)
+    rig.run()
+    assert len(yandex.members("VIP")) == 120
