@@ -20,7 +20,7 @@ from workers.connectors.audiences.endings import AGAIN_MS, FIRST_LOOK_MS, LOST_A
 from workers.connectors.audiences.leftovers import take_back
 from workers.connectors.audiences.planning import AudienceStep, plan
 from workers.connectors.audiences.replacements import begin, finish_list
-from workers.connectors.audiences.store import calls, removals, replacing, work
+from workers.connectors.audiences.store import calls, failing, removals, replacing, work
 from workers.connectors.audiences.store.audiences import BEGUN, DELETED, LIVE, NEW
 from workers.connectors.audiences.store.work import Resting
 from workers.connectors.audiences.wire import CallFailed, CallProgress, Fault
@@ -133,7 +133,10 @@ class Rounds:
         with self._login.store.changing() as connection:
             mine = work.still_mine(connection, audience.id, self._login.owner, until)
             if mine is not None:
-                said = {"waits": "the platform", "code": failed.code, "reason": failed.reason}
+                work.unheard(connection, audience.id, failed.code, failed.reason)
+                why = self._failing(connection, mine, Resting(None, "", failed.code, failed.reason, failed=True))
+                said = {"waits": SOMEONE if why else "the platform", "code": failed.code}
+                said["reason"] = why.reason if why else failed.reason
                 work.note(connection, audience.id, failures=mine.failures + 1, **said)
 
     def _leave(self, audience: Audience, rest: Resting) -> None:
@@ -146,7 +149,15 @@ class Rounds:
                 rest = rest._replace(waits=SOMEONE, code=rest.code or STILL_THERE, reason=said)
             elif rest.waits != SOMEONE and replacing.is_not_done(connection, audience.id):
                 rest = rest._replace(waits=SOMEONE, code=rest.code or NOT_REPLACED, reason=_not_replaced(audience))
+            elif rest.waits != SOMEONE and (why := self._failing(connection, audience, rest)):
+                rest = rest._replace(waits=SOMEONE, code=why.code, reason=why.reason)
             work.release(connection, audience, self._login.owner, rest)
+
+    def _failing(self, connection: Connection, audience: Audience, rest: Resting) -> failing.Failing | None:
+        """Whether it has failed for so long that a person should know."""
+        tries = audience.failures + 1 if rest.failed else 0
+        for_a_day = failing.for_a_day(connection, audience.id, self._login.clock())
+        return for_a_day or failing.of_tries(tries, rest.code, rest.reason)
 
     def _step(self, audience: Audience) -> Resting:
         """One call at most."""

@@ -203,7 +203,8 @@ def end(
 
 def unheard(connection: Connection, call: int, now_ms: int, within_ms: int) -> None:
     """Nobody knows what came of a call, and it may be applied for so many milliseconds yet; `land` looks at it."""
-    end(connection, call, "unknown", now_ms, "ads unheard", "its process ended in it")
+    why = connection.execute(sa.select(calls.c.code, calls.c.reason).where(calls.c.id == call)).one()
+    end(connection, call, "unknown", now_ms, why.code or "ads unheard", why.reason or "its process ended in it")
     connection.execute(calls.update().where(calls.c.id == call).values(poll_ms=now_ms + within_ms if within_ms else 0))
 
 

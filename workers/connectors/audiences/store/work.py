@@ -79,6 +79,12 @@ def count(connection: Connection, audience: int, **more: int) -> None:
         note(connection, audience, **added)
 
 
+def unheard(connection: Connection, audience: int, code: str, reason: str) -> None:
+    """Why nobody heard of the call that it is at; it is open until nothing of it can arrive any more."""
+    mine = (calls.c.audience == audience, calls.c.state == "calling")
+    connection.execute(calls.update().where(*mine).values(code=code, reason=reason))
+
+
 def release(connection: Connection, audience: Audience, owner: str, rest: Resting) -> None:
     """Leaves it. Due at once where something came while it was worked on."""
     values = {
