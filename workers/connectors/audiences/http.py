@@ -25,6 +25,9 @@ MOST: Final = 10**10
 """Of what a platform counts, or of seconds: three centuries."""
 LONGEST_TIMEOUT: Final = 45.0
 """Seconds between two bytes of an answer."""
+ELSEWHERE: Final = (301, 307, 308)
+"""What says that a call was surely not done, and would have to be made anew at another address. Others may be what a
+change is answered with once it is done."""
 
 # They tell each call with its query string.
 for _library in ("httpx", "httpcore"):
@@ -151,6 +154,9 @@ class Http:
             raise self._failed(fault, name, "the link was lost before the platform answered") from None
         except (httpx.InvalidURL, ValueError):
             raise self._failed(Fault.REFUSED, "url", "its URL is none; expected https://host") from None
+        if answer.status_code in ELSEWHERE:
+            code, reason = str(answer.status_code), "its address leads elsewhere, and is not followed"
+            raise self._failed(Fault.REFUSED, code, reason)
         try:
             body = answer.json()
         except (ValueError, RecursionError):  # what is nested too deep is no answer that a document has

@@ -358,3 +358,24 @@ def test_what_a_household_costs_when_one_of_it_leaves(
     rig.run(hours=72)
     assert account.members(fake) == account.wanted([*household[1:], *people(range(20, 30))])
     assert changes(fake) - before == (2 if account.name in WHOLE else 1)
+
+
+@on()
+@pytest.mark.parametrize("status", [301, 308])
+def test_an_address_that_leads_elsewhere_needs_someone(
+    account: Account, rig: Rig, fake: FakePlatform, status: int
+) -> None:
+    """A platform has moved, or something stands before it: surely nothing was done, and nobody is followed."""
+    rig.deliver(("add", people(range(4))))
+    rig.run()
+    fake.advance(3_600)
+    rig.deliver(("add", people([4, 5])))
+    fake.fail(CHANGE[account.name], Reply(status, None, {"Location": "https://elsewhere.example/"}), times=9)
+    rig.tend()
+    assert {each.waits for each in rig.connector.standings()} == {"someone"}
+    assert rig.standing().code == f"{account.platform} {status}"
+    assert rig.standing().reason == "its address leads elsewhere, and is not followed"
+    fake.heal()
+    fake.advance(3_600)
+    rig.run()
+    assert account.members(fake) == account.wanted(people(range(6)))
