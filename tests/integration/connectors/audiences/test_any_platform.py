@@ -14,6 +14,7 @@ from tests.fakes.server import HTML, Reply
 from tests.fakes.vk import FakeVk
 from tests.integration.connectors.audiences.accounts import Account, changes, on, owes_nothing
 from workers.connectors.audiences import rounds
+from workers.connectors.audiences.comparing_accounts import move
 from workers.connectors.audiences.platforms import PLATFORMS
 from workers.connectors.audiences.records import Platform
 from workers.connectors.audiences.rounds import OWNED_MS
@@ -379,3 +380,24 @@ def test_an_address_that_leads_elsewhere_needs_someone(
     fake.advance(3_600)
     rig.run()
     assert account.members(fake) == account.wanted(people(range(6)))
+
+
+@on("yandex", "google")
+def test_who_has_lost_an_audience_makes_no_call_for_it(
+    rig: Rig, fake: FakePlatform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It slept between the look and the call, and meanwhile all are begun anew in another account."""
+    rig.deliver(("add", people(range(4))))
+    rig.run()
+    fake.advance(3_600)
+    rig.deliver(("add", people([4, 5])))
+    before = changes(fake)
+
+    def take(*, removes: bool = False) -> int:  # noqa: ARG001 - the protocol's
+        move(rig.connector, fake.now)
+        return 0 if changes(fake) == before else 60_000
+
+    monkeypatch.setattr(rig.connector.budget, "take", take)
+    rig.connector.tend(0)
+    assert changes(fake) == before
+    assert not rig.rows("SELECT id FROM ads_identifier WHERE call IS NOT NULL")

@@ -64,6 +64,12 @@ def still_mine(connection: Connection, audience: int, owner: str, until_ms: int)
     return Audience.of(row)
 
 
+def is_mine(connection: Connection, audience: int, owner: str) -> bool:
+    """Whether nobody else has taken it meanwhile, or begun it anew; locked until the transaction ends."""
+    asked = sa.select(audiences.c.owner).where(audiences.c.id == audience).with_for_update()
+    return connection.execute(asked).scalar() == owner
+
+
 _NOTHING_CAME = audiences.c.due_ms == audiences.c.owned_until_ms
 
 
