@@ -14,10 +14,10 @@ from tests.fakes.server import HTML, Reply
 from tests.fakes.vk import FakeVk
 from tests.integration.connectors.audiences.accounts import Account, changes, on, owes_nothing
 from workers.connectors.audiences import rounds
-from workers.connectors.audiences.comparing_accounts import move
 from workers.connectors.audiences.platforms import PLATFORMS
 from workers.connectors.audiences.records import Platform
 from workers.connectors.audiences.rounds import OWNED_MS
+from workers.connectors.audiences.store.audiences import begin_anew
 from workers.errors import ErrorClass, TargetError
 from workers.failpoints import AFTER_CALL, BEFORE_CALL
 
@@ -394,7 +394,8 @@ def test_who_has_lost_an_audience_makes_no_call_for_it(
     before = changes(fake)
 
     def take(*, removes: bool = False) -> int:  # noqa: ARG001 - the protocol's
-        move(rig.connector, fake.now)
+        with rig.connector.store.changing() as connection:
+            begin_anew(connection, rig.connector.key, fake.now)
         return 0 if changes(fake) == before else 60_000
 
     monkeypatch.setattr(rig.connector.budget, "take", take)

@@ -10,10 +10,15 @@ import pytest
 from tests.fakes.server import Reply
 from tests.integration.connectors.audiences.rig import Rig, people
 from workers.connectors.audiences.logins import LoginTokens, TokenKeeper
+from workers.control.connecting import use_code
 from workers.errors import ErrorClass, HoldLevel, TargetError
+from workers.lanes.keys import Keys
+from workers.targets import OpenAccount
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    import redis
 
     from tests.fakes.yandex import FakeYandex
     from tests.integration.connectors.audiences.conftest import MakeRig
@@ -236,3 +241,24 @@ def test_a_login_that_is_out_of_reach_for_a_while_needs_nobody(rig: Rig, yandex:
     rig.fake.advance(60)
     rig.run()
     assert len(yandex.members("VIP")) == 120
+
+
+def test_a_move_whose_login_is_not_kept_moves_nothing(
+    rig: Rig, yandex: FakeYandex, redis_client: redis.Redis, namespace: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All would be begun anew in the account before, beside what is there."""
+    rig.deliver(("add", people(range(120))))
+    rig.run()
+    yandex.segments.clear()
+
+    def away(*_: object, **__: object) -> None:
+        raise TargetError(ErrorClass.RETRY, "ads store", "is away")
+
+    account = OpenAccount(rig.connector, redis_client, Keys(namespace), is_applied=False)
+    with monkeypatch.context() as patched:
+        patched.setattr(rig.connector.way.tokens, "write", away)
+        with pytest.raises(TargetError, match="is away"):
+            use_code(account, "1234567", moves=True)
+    assert rig.standing().state == "live"
+    use_code(account, "1234567", moves=True)
+    assert rig.standing().state == "new"
