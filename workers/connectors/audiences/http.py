@@ -140,6 +140,9 @@ class Http:
 
     def _send(self, method: str, path: str, **options: Any) -> HttpAnswer:  # noqa: ANN401 - httpx's own
         url = path if "://" in path else self._base + path
+        if not all(each.isascii() and each.isprintable() for each in options.get("headers", {}).values()):
+            reason = "the token has a sign that no call can carry: a line's end, or a letter beyond ASCII"
+            raise self._failed(Fault.REFUSED, "token", reason)
         wait_ms = self._looks.take(removes=True) if self._looks is not None and method == "GET" else 0
         if wait_ms:
             reason = "the looks that the platform allows are used up"

@@ -308,3 +308,15 @@ def test_a_token_that_is_refused_needs_a_person(rig: Rig, facebook: FakeFacebook
     facebook.advance(60)
     rig.run()
     assert facebook.members("VIP") == wanted(people(range(3)))
+
+
+@pytest.mark.parametrize("token", ["fb-token\n", "fb token\r", "fb-tökén"])
+def test_a_token_that_no_header_carries_is_told_as_that(
+    make_rig: MakeRig, facebook: FakeFacebook, monkeypatch: pytest.MonkeyPatch, token: str
+) -> None:
+    monkeypatch.setitem(ACCOUNTS["facebook"].settings, "access_token", token)
+    rig = make_rig("facebook", facebook)
+    with pytest.raises(TargetError) as caught:
+        rig.connector.probe()
+    assert str(caught.value.reason).startswith("the token has a sign that no call can carry")
+    assert caught.value.error_class is ErrorClass.HOLD
