@@ -402,3 +402,16 @@ def test_who_has_lost_an_audience_makes_no_call_for_it(
     rig.connector.tend(0)
     assert changes(fake) == before
     assert not rig.rows("SELECT id FROM ads_identifier WHERE call IS NOT NULL")
+
+
+@on("vk", "yandex")
+def test_who_leaves_before_an_audience_is_begun_is_owed_nothing(account: Account, rig: Rig, fake: FakePlatform) -> None:
+    """Nobody is there yet to be taken out, though the store has never heard of them."""
+    rig.deliver(("remove", [{"id": "9", "email": "nine"}]))
+    rig.deliver(("add", [{"id": "1", "email": "a"}]))
+    rig.run(hours=2)
+    assert (rig.standing().waits, rig.standing().owed) == ("data (1 of 2)", 1)
+    rig.deliver(("add", [{"id": "2", "email": "b"}]))
+    rig.run(hours=72)
+    assert (changes(fake), owes_nothing(rig)) == (2, True)
+    assert account.members(fake) == account.wanted([{"id": "1", "email": "a"}, {"id": "2", "email": "b"}])
