@@ -58,6 +58,7 @@ class VkWire:
         self._token = token
         self._renew = renew
         self._segments = VkSegments(self._ask, self._pages, shared)
+        self._ready: set[str] = set()
 
     def account(self) -> str:
         """As `PlatformWire.account`: VK says that we may, and not who we are."""
@@ -118,14 +119,17 @@ class VkWire:
         """
         gone = False
         try:
-            state = self._status(call.handle)
+            state = "ready" if call.handle in self._ready else self._status(call.handle)
         except CallFailed as failed:
             if failed.fault is not Fault.GONE or call.handle == audience.remote:
                 raise
             gone, state = True, self._status(audience.remote)
         if state == "ready":
             if not audience.replaced:
+                if not gone:
+                    self._ready.add(call.handle)  # where looks are few, what was seen is not asked again
                 self._bring_to_use(audience)
+                self._ready.discard(call.handle)
             return CallProgress("done", of_audience=gone)
         if state in _WORKING:
             return CallProgress("working")
