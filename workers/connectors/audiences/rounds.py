@@ -11,6 +11,7 @@ One look makes one call at most, so that a login's audiences take turns. What an
 from __future__ import annotations
 
 import time
+from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
@@ -63,6 +64,7 @@ class Rounds:
     def __init__(self, login: Login) -> None:
         self._login = login
         self._endings = Endings(login.store, login.platform, login.budget, login.clock)
+        self._refused = Counter[bool]()  # audiences that wait for the budget, by whether they remove
 
     def work(self, seconds: float) -> int | None:
         """Looks at due audiences for about so long; when the next one is due (Unix ms), None for never.
@@ -181,12 +183,18 @@ class Rounds:
             return step
         if step is AudienceStep.BEGIN_REPLACING:
             return begin(self._login, fresh, now)
-        wait = self._login.budget.take(removes=step not in _ADDING)
+        wait = self._take_a_call(removes=step not in _ADDING)
         if wait and self._may_remove_instead(step) and self._owes_removals(fresh):
-            step, wait = AudienceStep.REMOVE, min(wait, self._login.budget.take(removes=True))
+            step, wait = AudienceStep.REMOVE, min(wait, self._take_a_call(removes=True))
         if wait:
             return Resting(now + wait, "budget", "", "the platform's limit of calls is used up")
         return self._do(fresh, step)
+
+    def _take_a_call(self, *, removes: bool) -> int:
+        """Milliseconds to wait, behind those who were refused in this round; 0: it may be made."""
+        wait = self._login.budget.take(removes=removes, ahead=self._refused[removes])
+        self._refused[removes] += bool(wait)
+        return wait
 
     def _may_remove_instead(self, step: AudienceStep) -> bool:
         """Within a session that replaces members no other call is taken."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import collections
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tests.integration.connectors.audiences.accounts import ACCOUNTS
 from tests.integration.connectors.audiences.rig import hashes, people
+from workers.connectors.audiences import rounds
 from workers.connectors.audiences.budgets import RedisBudget
 from workers.connectors.audiences.platforms import PLATFORMS
 from workers.connectors.audiences.records import BudgetWindow
@@ -26,8 +28,8 @@ class Counter:
         self.given: list[int] = []
         self.budget = RedisBudget(redis_client, f"{namespace}:b", f"{namespace}:nothing", windows, lambda: self.now)
 
-    def take(self, *, removes: bool = False) -> int:
-        wait = self.budget.take(removes=removes)
+    def take(self, *, removes: bool = False, ahead: int = 0) -> int:
+        wait = self.budget.take(removes=removes, ahead=ahead)
         self.given += [] if wait else [self.now]
         return wait
 
@@ -67,10 +69,12 @@ def test_who_stands_in_line_is_told_when_its_own_turn_comes(redis_client: redis.
     asked = 0
     while due:
         counter.now = max(counter.now, min(due.values()))
+        refused = 0
         for each in [one for one, at in due.items() if at <= counter.now]:
             asked += 1
-            wait = counter.take()
+            wait = counter.take(ahead=refused)
             if wait:
+                refused += 1
                 due[each] = counter.now + wait
             else:
                 del due[each]
@@ -80,16 +84,18 @@ def test_who_stands_in_line_is_told_when_its_own_turn_comes(redis_client: redis.
     assert [counter.most_in(window.seconds) for window in windows] == [8, 24]
 
 
-def test_a_line_is_one_of_its_kind_and_ends_with_what_it_waited_for(redis_client: redis.Redis, namespace: str) -> None:
+def test_who_waits_behind_others_takes_what_is_free_now(redis_client: redis.Redis, namespace: str) -> None:
     counter = Counter(redis_client, namespace, (BudgetWindow(3_600, 10),))
-    assert [counter.take() for _ in range(8)] == [0] * 8
+    assert [counter.take(ahead=9) for _ in range(8)] == [0] * 8
     first = counter.take()
-    assert counter.take() >= first > 0
-    assert counter.budget.left_in() == first, "who only looks stands in no line"
-    assert counter.take(removes=True) == 0
+    assert counter.take(ahead=3) >= counter.take() == first > 0
+    assert counter.take(removes=True, ahead=9) == 0
+    waits = [counter.take(ahead=ahead) for ahead in range(0, 300, 8)]
+    assert waits == sorted(waits)
+    assert waits[1] > 3_600_000
+    assert waits[-1] == 86_400_000, "nobody waits for longer than a day"
     counter.now += first
-    assert counter.take() == 0
-    assert max(counter.take() for _ in range(300)) == 86_400_000, "nobody waits for longer than a day"
+    assert counter.take(ahead=300) == 0
 
 
 def test_who_leaves_waits_in_no_line_of_those_who_join(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -102,10 +108,10 @@ def test_who_leaves_waits_in_no_line_of_those_who_join(rig: Rig, monkeypatch: py
     rig.fake.advance(7_200)
     while not rig.connector.budget.take(removes=True):
         pass
-    waits = [rig.connector.budget.take() for _ in range(100)]
+    monkeypatch.setattr(rounds, "Counter", {bool: lambda: collections.Counter({False: 100})})
     rig.deliver(("remove", people(range(2))), ("add", people(range(120, 123))))
     rig.tend()
     assert rig.standing().waits == "budget"
-    assert (rig.standing().due_ms or 0) - rig.fake.now <= 3_780_000 < waits[-1]
-    rig.run(hours=4)
+    assert (rig.standing().due_ms or 0) - rig.fake.now <= 3_780_000 < rig.connector.budget.take(ahead=100)
+    rig.run(hours=30)
     assert ACCOUNTS["yandex"].members(rig.fake) == hashes(people(range(2, 123)))
