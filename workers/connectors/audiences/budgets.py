@@ -90,7 +90,8 @@ if not now then
   local time = redis.call('TIME')
   now = time[1] * 1000 + math.floor(time[2] / 1000)
 end
-redis.call('HSET', KEYS[2], 'blocked', now + tonumber(ARGV[2]))
+local known = tonumber(redis.call('HGET', KEYS[2], 'blocked') or 0)
+redis.call('HSET', KEYS[2], 'blocked', math.max(known, now + tonumber(ARGV[2])))
 redis.call('PEXPIRE', KEYS[2], math.max(redis.call('PTTL', KEYS[2]), tonumber(ARGV[2]) + 60000))
 """
 

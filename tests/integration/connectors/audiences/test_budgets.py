@@ -115,3 +115,16 @@ def test_who_leaves_waits_in_no_line_of_those_who_join(rig: Rig, monkeypatch: py
     assert (rig.standing().due_ms or 0) - rig.fake.now <= 3_780_000 < rig.connector.budget.take(ahead=100)
     rig.run(hours=30)
     assert ACCOUNTS["yandex"].members(rig.fake) == hashes(people(range(2, 123)))
+
+
+def test_who_is_told_to_wait_for_less_by_a_call_that_was_on_its_way_waits_on(
+    redis_client: redis.Redis, namespace: str
+) -> None:
+    """Two calls of one login are answered at once: the day's are used up, and the hour's."""
+    counter = Counter(redis_client, namespace, (BudgetWindow(60, 10),))
+    counter.budget.block(86_400_000)
+    counter.budget.block(60_000)
+    assert counter.take() == 86_400_000
+    counter.now += 86_400_000
+    counter.budget.block(60_000)
+    assert counter.take() == 60_000
