@@ -178,6 +178,8 @@ class FacebookWire:
             after = answer.field("paging", "cursors", "after")
             if not after or not answer.field("paging", "next"):
                 return
+            if str(after) == query.get("after"):
+                raise _failed(Fault.UNDONE, "answer", "the list does not end")
             query |= {"after": str(after)}
 
     def _ask(

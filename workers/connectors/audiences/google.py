@@ -199,6 +199,8 @@ class GoogleWire:
             after = answer.field("nextPageToken")
             if not after:
                 return
+            if str(after) == query.get("pageToken"):
+                raise _failed(Fault.UNDONE, "answer", "the list does not end")
             query = query | {"pageToken": str(after)}
 
     def _ask(self, method: str, path: str, **options: Any) -> HttpAnswer:  # noqa: ANN401 - as `Http.send`

@@ -178,12 +178,15 @@ class VkWire:
         return self._pages(f"{LISTS}.json", {"_q": mark[:255]})
 
     def _pages(self, path: str, query: dict[str, str]) -> Iterator[dict[str, Any]]:
-        offset = 0
+        offset, before = 0, list[object]()
         while True:
             answer = self._ask("GET", path, query=query | {"limit": str(PAGE), "offset": str(offset)})
             found = answer.field("items")
             if not isinstance(found, list):
                 raise _failed(Fault.UNDONE, "answer", "the list that was asked for is none")
+            if found and found == before:
+                raise _failed(Fault.UNDONE, "answer", "the list does not end")
+            before = found
             yield from (each for each in found if isinstance(each, dict) and "id" in each)
             if len(found) < PAGE:
                 return

@@ -100,6 +100,29 @@ def wires(http: Http) -> list[Any]:
     ]
 
 
+class Endless(Answering):
+    """Each page is the first one, and says that there is more."""
+
+    pages = 0
+
+    def send(self, *said: Any, **more: Any) -> HttpAnswer:
+        self.pages += 1
+        assert self.pages < 5, "it is asked without end"
+        return super().send(*said, **more)
+
+
+def test_a_list_that_does_not_end_is_no_list(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever looks for something in it would never come back."""
+    monkeypatch.setattr(yandex, "PAGE", 1)
+    monkeypatch.setattr(vk, "PAGE", 1)
+    page = [{"id": "8", "name": "x"}]
+    body: dict[str, Any] = {"segments": page, "items": page, "userLists": page, "nextPageToken": "same"}
+    body |= {"data": page, "paging": {"cursors": {"after": "same"}, "next": "x"}}
+    for number in range(4):
+        with pytest.raises(CallFailed, match="the list does not end"):
+            list(wires(Endless(body))[number].find(AUDIENCE))
+
+
 WRONG = ({"error": {"code": 100, "message": "m"}}, {"errors": [{"error_type": "invalid_parameter"}]}, {"error": "no"})
 
 
