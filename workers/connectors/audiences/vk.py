@@ -242,6 +242,9 @@ def _refusal(answer: HttpAnswer) -> CallFailed:
         refused = _failed(Fault.ROWS, code, "the platform refuses some lines")
         refused.rows = rows
         return refused
+    bases = fields.get("base") if isinstance(fields, dict) else None
+    if answer.status == 400 and "not_found" in {word(each.get("code")) for each in objects(bases)}:  # noqa: PLR2004 - HTTP's
+        return _failed(Fault.GONE, code, _MEANS[404][1])
     # A page in place of an answer comes as a success, too, from whatever stands in front of the platform.
     refuses = 400 <= answer.status < 500  # noqa: PLR2004 - HTTP's
     usual = (Fault.REFUSED, "the platform refuses the call") if refuses else _SERVERS_OWN

@@ -415,3 +415,17 @@ def test_who_leaves_before_an_audience_is_begun_is_owed_nothing(account: Account
     rig.run(hours=72)
     assert (changes(fake), owes_nothing(rig)) == (2, True)
     assert account.members(fake) == account.wanted([{"id": "1", "email": "a"}, {"id": "2", "email": "b"}])
+
+
+@on("vk")
+def test_a_list_that_somebody_deleted_is_told_as_that(rig: Rig, fake: FakeVk) -> None:
+    """VK says it of the base that a change names, in a refusal like others."""
+    rig.deliver(("add", people(range(4))))
+    rig.run()
+    fake.lists.clear()
+    fake.segments.clear()
+    fake.advance(7_200)
+    rig.deliver(("add", people(range(4, 8))))
+    rig.tend()
+    assert (rig.standing().waits, rig.standing().reason) == ("someone", "the list is not there any more")
+    assert rig.standing().code == "vk-ads 400 not_found"
