@@ -62,6 +62,7 @@ class FakeYandex(FakePlatform):
         self.refresh = "ya-refresh-0"
         self.code = "1234567"
         self.renewals = 0
+        self.token_lives_s = 31_536_000
         self.scope = ""
         self._next = 100
         super().__init__(seed)
@@ -140,7 +141,7 @@ class FakeYandex(FakePlatform):
             return Reply(400, {"error": "invalid_grant", "error_description": "no"})
         self.renewals += 1
         self.access, self.refresh = f"ya-access-{self.renewals}", f"ya-refresh-{self.renewals}"
-        life: dict[str, object] = {"expires_in": 31_536_000, "token_type": "bearer"}
+        life: dict[str, object] = {"expires_in": self.token_lives_s, "token_type": "bearer"}
         life |= {"scope": self.scope} if self.scope else {}  # only where it is less than was asked for
         return Reply(body={"access_token": self.access, "refresh_token": self.refresh} | life)
 

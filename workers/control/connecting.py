@@ -41,7 +41,7 @@ def connect_account(account: OpenAccount, code: str, who: Actor, *, moves: bool 
 def use_code(account: OpenAccount, code: str, *, moves: bool = False) -> None:
     """The same for a caller who has written it down."""
     # Loads SQLAlchemy, which an account that is open has done already.
-    from workers.connectors.audiences.comparing_accounts import OtherAccount, account_of, move  # noqa: PLC0415
+    from workers.connectors.audiences.comparing_accounts import OtherAccount, account_of  # noqa: PLC0415
 
     connector, key = account.connector, account.connector.key
     connector.check_secret()  # before the code is used up
@@ -49,15 +49,14 @@ def use_code(account: OpenAccount, code: str, *, moves: bool = False) -> None:
         tokens = connector.way.consent.exchange(code.strip())
         if tokens.lacks and connector.way.consent.url(""):
             raise NotConnected(f"{key}: the login lacks {', '.join(tokens.lacks)}; expected consent to all of them")
-        name: str | None = account_of(connector, tokens)
+        name, other_account = account_of(connector, tokens), False
     except CallFailed as failed:
         raise NotConnected(str(failed)) from None
     except OtherAccount as other:
         if not moves:
             raise NotConnected(f"{key}: {other}; {_OTHER.format(key)}") from None
-        move(connector, account.clock())
-        name = None
-    connector.keep_login(tokens, name or "")
+        name, other_account = "", True
+    connector.keep_login(tokens, name, moves=other_account)
     connector.probe()
     if account.is_applied:
         retry(account.redis, account.keys, key)

@@ -31,10 +31,12 @@ class WrittenCall(NamedTuple):
 
 
 def write_down(login: Login, audience: Audience, step: AudienceStep, now_ms: int) -> WrittenCall | None:
-    """A call and its rows, before it is made; None where there is nothing to send."""
+    """A call and its rows, before it is made; None where there is nothing to send, or another has the audience now."""
     platform = login.platform
     empty = step is AudienceStep.FINISH or (step is AudienceStep.CREATE and not platform.first_rows)
     with login.store.changing() as connection:
+        if not work.is_mine(connection, audience.id, login.owner):
+            return None
         most = 0 if empty else _most(login, audience, step)
         call, number = calls.begin(connection, audience.id, step.value, most, now_ms)
         if not number and not empty:

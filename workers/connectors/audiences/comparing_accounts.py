@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from workers.connectors.audiences.store.audiences import begin_anew, oldest_live
+from workers.connectors.audiences.store.audiences import oldest_live
 from workers.connectors.audiences.wires import FreshToken
 
 if TYPE_CHECKING:
@@ -42,9 +42,3 @@ def account_of(connector: AdConnector, tokens: LoginTokens) -> str:
 
 def _is_there(sightings: Sequence[Sighting], remote: str) -> bool:
     return any(each.remote == remote for each in sightings)
-
-
-def move(connector: AdConnector, now_ms: int) -> int:
-    """Begins all audiences anew, in whatever account the next tokens lead to; returns how many. TargetError."""
-    with connector.store.changing() as connection:
-        return begin_anew(connection, connector.key, now_ms)

@@ -12,6 +12,7 @@ from workers.connectors.audiences.one_login import Login
 from workers.connectors.audiences.platforms import PLATFORMS
 from workers.connectors.audiences.rounds import Rounds
 from workers.connectors.audiences.store import proving, refusal_entries, refusals, replacing, rows, work
+from workers.connectors.audiences.store.audiences import begin_anew
 from workers.connectors.audiences.store.database import Store
 from workers.connectors.audiences.store.sealing import Seal
 from workers.connectors.audiences.store.written import StoreWatch
@@ -128,8 +129,10 @@ class AdConnector:
         with self.store.reading() as connection:
             proving.may_take(connection, self.key, self._seal)
 
-    def keep_login(self, tokens: LoginTokens, account: str) -> None:
+    def keep_login(self, tokens: LoginTokens, account: str, *, moves: bool = False) -> None:
         """New tokens of an account in place of what was kept, and from then on their secret. As `check_secret`.
+
+        moves  and all audiences are begun anew in it
 
         TargetError, too, where another process has kept those of another account meanwhile.
         """
@@ -137,6 +140,8 @@ class AdConnector:
         with self.store.changing() as connection:
             proving.take(connection, self.key, self._seal)
             self.way.tokens.write(connection, tokens, account=account)
+            if moves:
+                begin_anew(connection, self.key, self._place.clock())
 
     def standings(self) -> list[work.Standing]:
         """How its audiences stand."""

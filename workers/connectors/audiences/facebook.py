@@ -132,8 +132,7 @@ class FacebookWire:
         schema = SCHEMA if change == "add" else ALONE
         data = [[row.values.get(kind, "") for kind in schema] for row in rows]
         body = _told(schema, data, secrets.randbits(62), ReplacePart(1, last=True))
-        answer = self._ask("POST" if change == "add" else "DELETE", f"/{audience.remote}/users", body=body)
-        return _done(answer)
+        return _done(self._ask("POST" if change == "add" else "DELETE", f"/{audience.remote}/users", body=body))
 
     def begin_replacing(self, audience: Audience) -> str:  # noqa: ARG002 - the protocol's
         """As `PlatformWire.begin_replacing`: the session's number, of which the account has no other."""
@@ -156,15 +155,17 @@ class FacebookWire:
 
     def rename(self, audience: Audience) -> None:
         """As `PlatformWire.rename`."""
-        self._ask("POST", f"/{audience.remote}", body={"name": audience.title})
+        _succeeded(self._ask("POST", f"/{audience.remote}", body={"name": audience.title}))
 
     def delete(self, audience: Audience) -> None:
-        """As `PlatformWire.delete`."""
+        """As `PlatformWire.delete`; of one that we have no right to Facebook says what it says of one that is gone."""
         try:
-            self._ask("DELETE", f"/{audience.remote}")
+            _succeeded(self._ask("DELETE", f"/{audience.remote}"))
         except CallFailed as failed:
             if failed.fault is not Fault.GONE:
                 raise
+            if any(str(each["id"]) == audience.remote for each in self._listed()):
+                raise CallFailed(Fault.REFUSED, failed.code, "the token has no right to it") from None
 
     def _listed(self) -> Iterator[dict[str, Any]]:
         query = {"fields": "id,name,description", "limit": PAGE}
@@ -177,6 +178,8 @@ class FacebookWire:
             after = answer.field("paging", "cursors", "after")
             if not after or not answer.field("paging", "next"):
                 return
+            if str(after) == query.get("after"):
+                raise _failed(Fault.UNDONE, "answer", "the list does not end")
             query |= {"after": str(after)}
 
     def _ask(
@@ -198,7 +201,15 @@ def _told(schema: Sequence[str], data: list[list[str]], session: int, part: Repl
     return {"payload": {"schema": schema, "data": data}, "session": of | {"estimated_num_total": len(data)}}
 
 
+def _succeeded(answer: HttpAnswer) -> None:
+    """CallFailed where it says that nothing was done."""
+    if answer.field("success") is False:
+        raise _failed(Fault.REFUSED, "answer", "Facebook says that it has not done it")
+
+
 def _done(answer: HttpAnswer) -> Answered:
+    if answer.field("num_received") is None and answer.field("audience_id") is None:
+        raise _failed(Fault.UNHEARD, "answer", "the answer says nothing of the change")
     invalid = whole_number(answer.field("num_invalid_entries"))
     return Answered(applied=True, rejected=invalid, rest_ms=_rest_ms(answer))
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from workers.templates import Row
     from workers.templates.plain_value import PlainValue
 
-REVISION: Final = "1"
+REVISION: Final = "2"
 """Raised when the same value comes to another normal form than before, so that digests differ."""
 
 

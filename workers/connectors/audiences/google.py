@@ -35,7 +35,16 @@ NAME_USED: Final = "DISPLAY_NAME_ALREADY_USED"
 KEY_SPACES: Final = {"android": "ANDROID", "ios": "IOS"}
 _CONSENT: Final = {"granted": "CONSENT_GRANTED", "denied": "CONSENT_DENIED"}
 _MEMBER: Final = re.compile(r"audience_?[mM]embers\[(\d+)\]")
-_STATES: Final = {"SUCCESS": "done", "PARTIAL_SUCCESS": "done", "FAILED": "failed", "FAILURE": "failed"}
+_PARTIAL: Final = "PARTIAL_SUCCESS"
+_STATES: Final = {"SUCCESS": "done", _PARTIAL: "done", "FAILED": "failed", "FAILURE": "failed"}
+_WORDS: Final = """
+INVALID_USER_LIST_TYPE INVALID_USER_LIST_ID MULTIPLE_DATA_TYPES_NOT_ALLOWED TOO_MANY_AUDIENCE_MEMBERS
+TOO_MANY_DESTINATIONS INVALID_DESTINATION DESTINATION_ACCOUNT_TYPE_MISMATCH PERMISSION_DENIED NOT_ALLOWLISTED
+ADVERTISER_NOT_ALLOWLISTED_FOR_UPLOADED_DATA TERMS_AND_CONDITIONS_NOT_SIGNED
+EU_POLITICAL_ADVERTISING_DECLARATION_REQUIRED
+"""
+_OF_ALL: Final = frozenset(_WORDS.split())
+"""Reasons that are no member's own, though Google may name one beside them (its page "Understand errors")."""
 _DAY_WAIT_MS: Final = 3_600_000
 """Milliseconds until the next try where a day's calls are used up; when Google's day ends is not said."""
 
@@ -147,6 +156,8 @@ class GoogleWire:
         errors = objects(info.get("errorCounts")) if isinstance(info, dict) else []
         reasons = sorted({_short(word(each.get("reason"))) for each in errors})
         rejected = sum(whole_number(each.get("recordCount")) for each in errors)  # int64 is a text in JSON
+        if told.get("requestStatus") == _PARTIAL:
+            rejected = max(1, rejected)  # of whom it may say nothing at all
         code = f"google-audiences {' '.join(reasons)}".strip() if reasons else ""
         if state == "failed":
             return CallProgress("failed", code=code or "google-audiences FAILED")
@@ -188,6 +199,8 @@ class GoogleWire:
             after = answer.field("nextPageToken")
             if not after:
                 return
+            if str(after) == query.get("pageToken"):
+                raise _failed(Fault.UNDONE, "answer", "the list does not end")
             query = query | {"pageToken": str(after)}
 
     def _ask(self, method: str, path: str, **options: Any) -> HttpAnswer:  # noqa: ANN401 - as `Http.send`
@@ -240,7 +253,7 @@ def _refusal(answer: HttpAnswer) -> CallFailed:
     }
     reasons = sorted({_short(word(each["reason"])) for each in [*details, *violations] if each.get("reason")})
     code = " ".join([str(answer.status), *reasons])
-    if answer.status == 400 and rows:  # noqa: PLR2004 - HTTP's
+    if answer.status == 400 and rows and _OF_ALL.isdisjoint(reasons):  # noqa: PLR2004 - HTTP's
         failed = _failed(Fault.ROWS, code, "the platform refuses some members")
         failed.rows = rows
         return failed

@@ -25,6 +25,9 @@ MOST: Final = 10**10
 """Of what a platform counts, or of seconds: three centuries."""
 LONGEST_TIMEOUT: Final = 45.0
 """Seconds between two bytes of an answer."""
+ELSEWHERE: Final = (301, 307, 308)
+"""What says that a call was surely not done, and would have to be made anew at another address. Others may be what a
+change is answered with once it is done."""
 
 # They tell each call with its query string.
 for _library in ("httpx", "httpcore"):
@@ -44,8 +47,16 @@ class HttpAnswer:
 
     @property
     def fine(self) -> bool:
-        """Whether it is a 2xx."""
-        return 200 <= self.status < 300  # noqa: PLR2004 - HTTP's
+        """Whether it is a 2xx, and no error stands in it."""
+        return 200 <= self.status < 300 and not self._has_error  # noqa: PLR2004 - HTTP's
+
+    @property
+    def _has_error(self) -> bool:
+        """Whether it tells an error in place of what was asked for; an object of VK's has an `error` of its own."""
+        if not isinstance(self.body, dict):
+            return False
+        told = isinstance(self.body.get("error"), dict | str) and "id" not in self.body
+        return told or bool(self.body.get("errors"))
 
     def field(self, *path: str) -> Any:  # noqa: ANN401 - JSON
         """A value inside the body, None where there is none."""
@@ -129,6 +140,9 @@ class Http:
 
     def _send(self, method: str, path: str, **options: Any) -> HttpAnswer:  # noqa: ANN401 - httpx's own
         url = path if "://" in path else self._base + path
+        if not all(each.isascii() and each.isprintable() for each in options.get("headers", {}).values()):
+            reason = "the token has a sign that no call can carry: a line's end, or a letter beyond ASCII"
+            raise self._failed(Fault.REFUSED, "token", reason)
         wait_ms = self._looks.take(removes=True) if self._looks is not None and method == "GET" else 0
         if wait_ms:
             reason = "the looks that the platform allows are used up"
@@ -143,6 +157,9 @@ class Http:
             raise self._failed(fault, name, "the link was lost before the platform answered") from None
         except (httpx.InvalidURL, ValueError):
             raise self._failed(Fault.REFUSED, "url", "its URL is none; expected https://host") from None
+        if answer.status_code in ELSEWHERE:
+            code, reason = str(answer.status_code), "its address leads elsewhere, and is not followed"
+            raise self._failed(Fault.REFUSED, code, reason)
         try:
             body = answer.json()
         except (ValueError, RecursionError):  # what is nested too deep is no answer that a document has

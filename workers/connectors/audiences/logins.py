@@ -28,6 +28,11 @@ if TYPE_CHECKING:
 
 RENEWING_MS: Final = 120_000
 """Milliseconds after which who began to renew a token, and was not heard of since, is taken for dead."""
+SOONEST_AGAIN_MS: Final = 60_000
+LATEST_AGAIN_MS: Final = 3_600_000
+"""Milliseconds between two early renewals that fail: a tenth of what is left of the token, within these."""
+OF_ITS_LIFE: Final = 4
+"""A token is renewed early when one part in so many of its life is over, at the soonest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +73,9 @@ class _Kept(NamedTuple):
     access: str
     refresh: str
     expires_ms: int
+    ends_ms: int
     version: int
+    owner: str
     owned_until_ms: int
 
 
@@ -111,8 +118,9 @@ class TokenKeeper:
             kept = self._read(connection)
         if kept is None:
             return self._begin()
-        left = kept.expires_ms - self._clock()
-        if not kept.expires_ms or left > self._consent.early_s * 1000:
+        now = self._clock()
+        left = kept.expires_ms - now
+        if not kept.expires_ms or left > self._consent.early_s * 1000 or (left > 0 and kept.owned_until_ms > now):
             return kept.access
         try:
             return self.renew(kept.access)
@@ -130,7 +138,7 @@ class TokenKeeper:
                 raise self._needs_consent("no token is kept any more")
             if kept.access != refused:
                 return kept.access
-            if kept.owned_until_ms > now:
+            if kept.owner and kept.owned_until_ms > now:
                 raise TargetError(
                     ErrorClass.RETRY, "ads token", "another process renews the token", phase=Phase.CONNECT
                 )
@@ -139,12 +147,21 @@ class TokenKeeper:
         try:
             tokens = self._consent.renew(kept.refresh)
         except CallFailed as failed:
-            with self._store.changing() as connection:
-                self._change(connection, owned_until_ms=0, owner="", code=failed.code, reason=failed.reason)
+            self._not_renewed(kept, failed)
             raise self._told(failed) from None
         reach(failpoints.AFTER_RENEWAL)
         self.keep(tokens, refresh=kept.refresh)
         return tokens.access
+
+    def _not_renewed(self, kept: _Kept, failed: CallFailed) -> None:
+        """It is not tried at once again; one that only a person can renew ends as it does, as far as that is known."""
+        now = self._clock()
+        again = min(LATEST_AGAIN_MS, max(SOONEST_AGAIN_MS, (kept.expires_ms - now) // 10))
+        said: dict[str, Any] = {"owned_until_ms": now + again, "code": failed.code, "reason": failed.reason}
+        if failed.fault in (Fault.LOGIN, Fault.REFUSED) and kept.expires_ms:
+            said["ends_ms"] = min(kept.ends_ms or kept.expires_ms, kept.expires_ms)
+        with self._store.changing() as connection:
+            self._change(connection, owner="", **said)
 
     def keep(self, tokens: LoginTokens, *, refresh: str = "") -> None:
         """Keeps new ones in place of whatever was kept.
@@ -177,15 +194,16 @@ class TokenKeeper:
             "refresh": self._seal.seal(kept) if kept else None,
             "expires_ms": now + tokens.expires_in_s * 1000 if tokens.expires_in_s else 0,
             "ends_ms": now + tokens.ends_in_s * 1000 if tokens.ends_in_s else 0,
-        } | {"owner": "", "owned_until_ms": 0, "code": "", "reason": ""}
-        if refresh and not tokens.ends_in_s and tokens.refresh in ("", refresh):
-            del values["ends_ms"]  # the refresh token is the same, and so is its end
+        } | {"owner": "", "owned_until_ms": now + tokens.expires_in_s * 1000 // OF_ITS_LIFE, "code": "", "reason": ""}
         if account is not None:
             values["account"] = account
         if tokens.lacks is not None:
             values["lacks"] = " ".join(tokens.lacks)
         known = self._row(connection, lock=True)
         if known is not None:
+            same = bool(refresh) and not tokens.ends_in_s and tokens.refresh in ("", refresh)
+            if same and known.ends_ms != known.expires_ms:
+                del values["ends_ms"]  # the refresh token is the same, and so is its end, if not `_not_renewed` set it
             if account and known.account and known.account != account:
                 raise self._was_first()  # this was looked at before the code was used
             self._change(connection, **values, version=known.version + 1)
@@ -251,7 +269,8 @@ class TokenKeeper:
         if row is None or row.access is None:
             return None
         refresh = self._seal.open(row.refresh) if row.refresh else ""
-        return _Kept(self._seal.open(row.access), refresh, row.expires_ms, row.version, row.owned_until_ms)
+        times = (row.expires_ms, row.ends_ms, row.version, row.owner, row.owned_until_ms)
+        return _Kept(self._seal.open(row.access), refresh, *times)
 
     def _change(self, connection: Connection, **values: Any) -> None:  # noqa: ANN401 - columns of `logins`
         connection.execute(logins.update().where(logins.c.connector == self._connector).values(values))

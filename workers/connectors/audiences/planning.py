@@ -43,7 +43,8 @@ def plan(
     """The next step; `sharing` audiences share the login's budget.
 
     What was begun is made real before anything is added; a call that is on its way is waited for where the platform
-    tells of its audience only, and not of each call. Each is looked at once a day, whatever it waits for.
+    tells of its audience only, and not of each call. Each is looked at once a day, whatever it waits for, and sooner
+    where a call is to be asked for.
     """
     if audience.state in (BEGUN, CREATING, DELETED):
         return _first_of_all(connection, audience, platform, now_ms)
@@ -62,7 +63,7 @@ def plan(
         lands = calls.lands_ms(connection, audience.id)
         later = min(at for at in (now_ms + LONGEST_WAIT_MS, lands) if at)
         return Resting(next_poll or later, "the platform" if pending else "")
-    return step
+    return step.until(next_poll) if isinstance(step, Resting) else step
 
 
 def _first_of_all(

@@ -11,20 +11,21 @@ One look makes one call at most, so that a login's audiences take turns. What an
 from __future__ import annotations
 
 import time
+from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from workers import failpoints
 from workers.connectors.audiences.calling import make, write_down
-from workers.connectors.audiences.endings import AGAIN_MS, LOST_AFTER_MS, Endings
+from workers.connectors.audiences.endings import AGAIN_MS, FIRST_LOOK_MS, LOST_AFTER_MS, Endings
 from workers.connectors.audiences.leftovers import take_back
 from workers.connectors.audiences.planning import AudienceStep, plan
 from workers.connectors.audiences.replacements import begin, finish_list
-from workers.connectors.audiences.store import calls, removals, replacing, work
+from workers.connectors.audiences.store import calls, failing, removals, replacing, work
 from workers.connectors.audiences.store.audiences import BEGUN, DELETED, LIVE, NEW
 from workers.connectors.audiences.store.work import Resting
 from workers.connectors.audiences.wire import CallFailed, CallProgress, Fault
-from workers.errors import TargetError
+from workers.errors import ErrorClass, TargetError
 from workers.failpoints import reach
 
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ class Rounds:
     def __init__(self, login: Login) -> None:
         self._login = login
         self._endings = Endings(login.store, login.platform, login.budget, login.clock)
+        self._refused = Counter[bool]()  # audiences that wait for the budget, by whether they remove
 
     def work(self, seconds: float) -> int | None:
         """Looks at due audiences for about so long; when the next one is due (Unix ms), None for never.
@@ -123,7 +125,8 @@ class Rounds:
             rest = self._endings.failed(audience, failed)
         except TargetError as error:
             again = self._login.clock() + AGAIN_MS
-            self._leave(audience, Resting(again, SOMEONE, error.code, error.reason, failed=True))
+            waits = SOMEONE if error.error_class is ErrorClass.HOLD else "the platform"
+            self._leave(audience, Resting(again, waits, error.code, error.reason, failed=True))
             raise
         self._leave(audience, rest)
 
@@ -132,18 +135,31 @@ class Rounds:
         with self._login.store.changing() as connection:
             mine = work.still_mine(connection, audience.id, self._login.owner, until)
             if mine is not None:
-                said = {"waits": "the platform", "code": failed.code, "reason": failed.reason}
+                work.unheard(connection, audience.id, failed.code, failed.reason)
+                why = self._failing(connection, mine, Resting(None, "", failed.code, failed.reason, failed=True))
+                said = {"waits": SOMEONE if why else "the platform", "code": failed.code}
+                said["reason"] = why.reason if why else failed.reason
                 work.note(connection, audience.id, failures=mine.failures + 1, **said)
 
     def _leave(self, audience: Audience, rest: Resting) -> None:
         with self._login.store.changing() as connection:
+            if rest.waits == "budget":
+                rest = rest.until(calls.next_poll_ms(connection, audience.id))  # looks go on
             if rest.waits != SOMEONE and (number := removals.stuck(connection, audience.id)):
                 # What else it waits for ends by itself.
                 said = f"{number} that left may still be there: the platform does not take them out; tried every day"
                 rest = rest._replace(waits=SOMEONE, code=rest.code or STILL_THERE, reason=said)
             elif rest.waits != SOMEONE and replacing.is_not_done(connection, audience.id):
                 rest = rest._replace(waits=SOMEONE, code=rest.code or NOT_REPLACED, reason=_not_replaced(audience))
+            elif rest.waits != SOMEONE and (why := self._failing(connection, audience, rest)):
+                rest = rest._replace(waits=SOMEONE, code=why.code, reason=why.reason)
             work.release(connection, audience, self._login.owner, rest)
+
+    def _failing(self, connection: Connection, audience: Audience, rest: Resting) -> failing.Failing | None:
+        """Whether it has failed for so long that a person should know."""
+        tries = audience.failures + 1 if rest.failed else 0
+        for_a_day = failing.for_a_day(connection, audience.id, self._login.clock())
+        return for_a_day or failing.of_tries(tries, rest.code, rest.reason)
 
     def _step(self, audience: Audience) -> Resting:
         """One call at most."""
@@ -167,23 +183,28 @@ class Rounds:
             return step
         if step is AudienceStep.BEGIN_REPLACING:
             return begin(self._login, fresh, now)
-        wait = self._login.budget.take(removes=step not in _ADDING)
-        if wait and self._may_remove_instead(step) and self._removes_instead(fresh):
-            step, wait = AudienceStep.REMOVE, 0
+        wait = self._take_a_call(removes=step not in _ADDING)
+        if wait and self._may_remove_instead(step) and self._owes_removals(fresh):
+            step, wait = AudienceStep.REMOVE, min(wait, self._take_a_call(removes=True))
         if wait:
             return Resting(now + wait, "budget", "", "the platform's limit of calls is used up")
         return self._do(fresh, step)
+
+    def _take_a_call(self, *, removes: bool) -> int:
+        """Milliseconds to wait, behind those who were refused in this round; 0: it may be made."""
+        wait = self._login.budget.take(removes=removes, ahead=self._refused[removes])
+        self._refused[removes] += bool(wait)
+        return wait
 
     def _may_remove_instead(self, step: AudienceStep) -> bool:
         """Within a session that replaces members no other call is taken."""
         replaces = step is AudienceStep.REPLACE and self._login.platform.replaces == "call"
         return step is AudienceStep.ADD or replaces
 
-    def _removes_instead(self, audience: Audience) -> bool:
-        """Whether somebody is to be taken out, for which there is a call left where none is for adding."""
+    def _owes_removals(self, audience: Audience) -> bool:
+        """Whether somebody is to be taken out, for whom there may be a call left where none is for adding."""
         with self._login.store.reading() as connection:
-            removes = calls.owed(connection, audience.id, 1).removes
-        return bool(removes) and not self._login.budget.take(removes=True)
+            return bool(calls.owed(connection, audience.id, 1).removes)
 
     def _do(self, audience: Audience, step: AudienceStep) -> Resting:
         now = self._login.clock()
@@ -265,8 +286,8 @@ class Rounds:
         try:
             return self._login.wire.poll(audience, call)
         except CallFailed as failed:
-            if failed.fault is Fault.LOOKS:
-                return CallProgress("working", again_ms=failed.wait_ms)
+            if failed.fault in (Fault.LOOKS, Fault.BUDGET):  # what is counted of looks keeps no change waiting
+                return CallProgress("working", again_ms=failed.wait_ms or FIRST_LOOK_MS)
             if failed.fault not in (Fault.GONE, Fault.REFUSED) or now - call.made_ms < LOST_AFTER_MS:
                 raise
             return CallProgress("failed", code=failed.code)

@@ -58,6 +58,7 @@ class VkWire:
         self._token = token
         self._renew = renew
         self._segments = VkSegments(self._ask, self._pages, shared)
+        self._ready: set[str] = set()
 
     def account(self) -> str:
         """As `PlatformWire.account`: VK says that we may, and not who we are."""
@@ -118,14 +119,17 @@ class VkWire:
         """
         gone = False
         try:
-            state = self._status(call.handle)
+            state = "ready" if call.handle in self._ready else self._status(call.handle)
         except CallFailed as failed:
             if failed.fault is not Fault.GONE or call.handle == audience.remote:
                 raise
             gone, state = True, self._status(audience.remote)
         if state == "ready":
             if not audience.replaced:
+                if not gone:
+                    self._ready.add(call.handle)  # where looks are few, what was seen is not asked again
                 self._bring_to_use(audience)
+                self._ready.discard(call.handle)
             return CallProgress("done", of_audience=gone)
         if state in _WORKING:
             return CallProgress("working")
@@ -174,12 +178,15 @@ class VkWire:
         return self._pages(f"{LISTS}.json", {"_q": mark[:255]})
 
     def _pages(self, path: str, query: dict[str, str]) -> Iterator[dict[str, Any]]:
-        offset = 0
+        offset, before = 0, list[object]()
         while True:
             answer = self._ask("GET", path, query=query | {"limit": str(PAGE), "offset": str(offset)})
             found = answer.field("items")
             if not isinstance(found, list):
                 raise _failed(Fault.UNDONE, "answer", "the list that was asked for is none")
+            if found and found == before:
+                raise _failed(Fault.UNDONE, "answer", "the list does not end")
+            before = found
             yield from (each for each in found if isinstance(each, dict) and "id" in each)
             if len(found) < PAGE:
                 return
@@ -235,6 +242,9 @@ def _refusal(answer: HttpAnswer) -> CallFailed:
         refused = _failed(Fault.ROWS, code, "the platform refuses some lines")
         refused.rows = rows
         return refused
+    bases = fields.get("base") if isinstance(fields, dict) else None
+    if answer.status == 400 and "not_found" in {word(each.get("code")) for each in objects(bases)}:  # noqa: PLR2004 - HTTP's
+        return _failed(Fault.GONE, code, _MEANS[404][1])
     # A page in place of an answer comes as a success, too, from whatever stands in front of the platform.
     refuses = 400 <= answer.status < 500  # noqa: PLR2004 - HTTP's
     usual = (Fault.REFUSED, "the platform refuses the call") if refuses else _SERVERS_OWN

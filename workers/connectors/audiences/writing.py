@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from workers.connectors.audiences.store import members
-from workers.connectors.audiences.store.audiences import forget_members, open_audiences, owe, rename
+from workers.connectors.audiences.store.audiences import NEW, forget_members, open_audiences, owe, rename
 from workers.connectors.audiences.store.database import takes_nul
 from workers.connectors.contract import Receipt, Rejection
 from workers.outcomes import QueryRun
@@ -130,6 +130,8 @@ class StoreWriter:
             mine = self._mine(name, record) if told.present[key] else ()
             wanted[key] = members.Holds(mine, self._companions(record) if mine else None)
         unknown = {key: self._mine(name, record) for key, record in told.left_first.items()}
+        if audience.state == NEW:  # nobody is there who could be taken out
+            unknown = {}
         done = members.write(connection, audience.id, wanted, unknown, whole_rows=self._platform.whole_rows)
         if done.touched:
             owe(connection, audience.id, now_ms, unknown=done.unknown, left_out=told.left_out)

@@ -157,12 +157,15 @@ class YandexWire:
         return {str(each.get("id")): str(each.get("status")) for each in self._listed()}
 
     def _listed(self) -> Iterator[dict[str, Any]]:
-        offset = 0
+        offset, before = 0, list[object]()
         while True:
             query = {"limit": str(PAGE), "offset": str(offset)}
             found = self._ask("GET", "/segments", query=query).field("segments")
             if not isinstance(found, list):
                 raise _failed(Fault.UNHEARD, "answer", "the list of segments is none")
+            if found and found == before:
+                raise _failed(Fault.UNDONE, "answer", "the list does not end")
+            before = found
             yield from (each for each in found if isinstance(each, dict))
             if len(found) < PAGE:
                 return

@@ -17,6 +17,7 @@ from workers.connectors.audiences import rounds
 from workers.connectors.audiences.platforms import PLATFORMS
 from workers.connectors.audiences.records import Platform
 from workers.connectors.audiences.rounds import OWNED_MS
+from workers.connectors.audiences.store.audiences import begin_anew
 from workers.errors import ErrorClass, TargetError
 from workers.failpoints import AFTER_CALL, BEFORE_CALL
 
@@ -358,3 +359,73 @@ def test_what_a_household_costs_when_one_of_it_leaves(
     rig.run(hours=72)
     assert account.members(fake) == account.wanted([*household[1:], *people(range(20, 30))])
     assert changes(fake) - before == (2 if account.name in WHOLE else 1)
+
+
+@on()
+@pytest.mark.parametrize("status", [301, 308])
+def test_an_address_that_leads_elsewhere_needs_someone(
+    account: Account, rig: Rig, fake: FakePlatform, status: int
+) -> None:
+    """A platform has moved, or something stands before it: surely nothing was done, and nobody is followed."""
+    rig.deliver(("add", people(range(4))))
+    rig.run()
+    fake.advance(3_600)
+    rig.deliver(("add", people([4, 5])))
+    fake.fail(CHANGE[account.name], Reply(status, None, {"Location": "https://elsewhere.example/"}), times=9)
+    rig.tend()
+    assert {each.waits for each in rig.connector.standings()} == {"someone"}
+    assert rig.standing().code == f"{account.platform} {status}"
+    assert rig.standing().reason == "its address leads elsewhere, and is not followed"
+    fake.heal()
+    fake.advance(3_600)
+    rig.run()
+    assert account.members(fake) == account.wanted(people(range(6)))
+
+
+@on("yandex", "google")
+def test_who_has_lost_an_audience_makes_no_call_for_it(
+    rig: Rig, fake: FakePlatform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It slept between the look and the call, and meanwhile all are begun anew in another account."""
+    rig.deliver(("add", people(range(4))))
+    rig.run()
+    fake.advance(3_600)
+    rig.deliver(("add", people([4, 5])))
+    before = changes(fake)
+
+    def take(**_: object) -> int:
+        with rig.connector.store.changing() as connection:
+            begin_anew(connection, rig.connector.key, fake.now)
+        return 0 if changes(fake) == before else 60_000
+
+    monkeypatch.setattr(rig.connector.budget, "take", take)
+    rig.connector.tend(0)
+    assert changes(fake) == before
+    assert not rig.rows("SELECT id FROM ads_identifier WHERE call IS NOT NULL")
+
+
+@on("vk", "yandex")
+def test_who_leaves_before_an_audience_is_begun_is_owed_nothing(account: Account, rig: Rig, fake: FakePlatform) -> None:
+    """Nobody is there yet to be taken out, though the store has never heard of them."""
+    rig.deliver(("remove", [{"id": "9", "email": "nine"}]))
+    rig.deliver(("add", [{"id": "1", "email": "a"}]))
+    rig.run(hours=2)
+    assert (rig.standing().waits, rig.standing().owed) == ("data (1 of 2)", 1)
+    rig.deliver(("add", [{"id": "2", "email": "b"}]))
+    rig.run(hours=72)
+    assert (changes(fake), owes_nothing(rig)) == (2, True)
+    assert account.members(fake) == account.wanted([{"id": "1", "email": "a"}, {"id": "2", "email": "b"}])
+
+
+@on("vk")
+def test_a_list_that_somebody_deleted_is_told_as_that(rig: Rig, fake: FakeVk) -> None:
+    """VK says it of the base that a change names, in a refusal like others."""
+    rig.deliver(("add", people(range(4))))
+    rig.run()
+    fake.lists.clear()
+    fake.segments.clear()
+    fake.advance(7_200)
+    rig.deliver(("add", people(range(4, 8))))
+    rig.tend()
+    assert (rig.standing().waits, rig.standing().reason) == ("someone", "the list is not there any more")
+    assert rig.standing().code == "vk-ads 400 not_found"

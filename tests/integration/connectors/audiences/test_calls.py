@@ -131,3 +131,49 @@ def test_an_audience_that_vanished_needs_someone(begun: Rig, yandex: FakeYandex)
     yandex.segments.update(kept)
     begun.run()
     assert yandex.members("VIP") == hashes(people(range(4)))
+
+
+def test_why_nobody_heard_of_a_call_is_told(begun: Rig, yandex: FakeYandex) -> None:
+    yandex.fail("modify_data", Reply(500, {}))
+    begun.fake.advance(3600)
+    begun.deliver(("add", people([3])))
+    begun.tend()
+    begun.run()
+    (told,) = begun.rows("SELECT code, reason FROM ads_call WHERE state = 'unknown'")
+    assert (told.code, told.reason) == ("yandex-audiences 500", "the platform failed")
+
+
+@pytest.mark.parametrize("others", [0, 4], ids=["alone", "between others' turns"])
+def test_a_platform_that_fails_for_a_day_needs_someone(begun: Rig, yandex: FakeYandex, others: int) -> None:
+    """It is tried on; that nothing comes of it must not look like waiting."""
+    for segment in range(others):
+        begun.deliver(("add", people([1])), segment=f"other {segment}")
+    yandex.fail("modify_data", Reply(500, {}), times=1_000)
+    begun.fake.advance(3600)
+    begun.deliver(("add", people([3])))
+    begun.run(hours=20, step_s=900)
+    assert begun.standing().waits != "someone"
+    begun.run(hours=8, step_s=900)
+    for _ in range(4):
+        assert (begun.standing().waits, begun.standing().code) == ("someone", "yandex-audiences 500")
+        assert begun.standing().reason == "the platform failed, and nothing else for a day or longer; it is tried on"
+        begun.fake.advance(600)
+        begun.tend()
+    yandex.heal()
+    begun.run(hours=8)
+    assert (begun.standing().waits, begun.standing().owed) == ("", 0)
+    assert yandex.members("VIP") == hashes(people(range(4)))
+
+
+def test_a_look_that_fails_for_a_day_needs_someone(begun: Rig, yandex: FakeYandex) -> None:
+    begun.fake.advance(3600)
+    begun.deliver(("add", people([3])))
+    begun.tend()
+    yandex.fail("GET", Reply(500, {}), times=100)
+    begun.run(hours=18, step_s=900)
+    assert begun.standing().waits == "the platform"
+    begun.run(hours=12, step_s=900)
+    assert (begun.standing().waits, begun.standing().code) == ("someone", "yandex-audiences 500")
+    yandex.heal()
+    begun.run(hours=2)
+    assert begun.standing().waits == ""

@@ -19,6 +19,7 @@ from workers.failpoints import AFTER_CALL, BEFORE_CALL
 
 if TYPE_CHECKING:
     from tests.fakes.server import FakePlatform
+    from tests.integration.connectors.audiences.conftest import MakeRig
     from tests.integration.connectors.audiences.rig import Profile, Rig
     from workers.connectors.audiences.wire import Answered
 
@@ -213,6 +214,58 @@ def test_of_two_the_older_is_kept(rig: Rig, facebook: FakeFacebook) -> None:
     assert rig.standing().remote == older
 
 
+NO_SUCH = {"error": {"code": 100, "error_subcode": 33, "message": "m"}}
+"""What Facebook says of an audience that is gone, and of one that the token has no right to."""
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (Reply(400, NO_SUCH), "the token has no right to it"),
+        (Reply(200, {"success": False}), "it has not done it"),
+    ],
+    ids=["no right", "no success"],
+)
+def test_an_audience_that_is_there_is_not_taken_for_deleted(
+    make_rig: MakeRig, facebook: FakeFacebook, answer: Reply, reason: str
+) -> None:
+    """Its people would stay there, and nobody would know of them any more."""
+    rig = make_rig("facebook", facebook, on_delete={"buyers": "delete"})
+    rig.deliver(("add", people(range(3))))
+    rig.run()
+    remote = rig.standing().remote
+    facebook.fail(f"DELETE /{remote}", answer)
+    rig.tell("segment_delete")
+    rig.tend()
+    assert (rig.standing().state, rig.standing().waits) == ("live", "someone")
+    assert rig.standing().reason.endswith(reason)
+    facebook.advance(3_600)
+    rig.run()
+    assert (rig.standing().state, facebook.audiences) == ("deleted", {})
+
+
+def test_an_audience_that_somebody_deleted_is_deleted(make_rig: MakeRig, facebook: FakeFacebook) -> None:
+    rig = make_rig("facebook", facebook, on_delete={"buyers": "delete"})
+    rig.deliver(("add", people(range(3))))
+    rig.run()
+    facebook.audiences.clear()
+    rig.tell("segment_delete")
+    rig.run()
+    assert rig.standing().state == "deleted"
+
+
+def test_a_change_of_which_facebook_says_nothing_may_have_been_done(rig: Rig, facebook: FakeFacebook) -> None:
+    rig.deliver(("add", people(range(3))))
+    rig.run()
+    facebook.fail("/users", Reply(200, {}))
+    facebook.advance(60)
+    rig.deliver(("add", people([3])))
+    rig.tend()
+    assert (rig.standing().owed, rig.standing().pending) == (0, 2)
+    rig.run()
+    assert facebook.members("VIP") == wanted(people(range(4)))
+
+
 def test_its_own_word_of_the_budget_is_heeded(rig: Rig, facebook: FakeFacebook) -> None:
     facebook.quotas = ((3600, 1),)
     rig.deliver(("add", people(range(3))))
@@ -255,3 +308,15 @@ def test_a_token_that_is_refused_needs_a_person(rig: Rig, facebook: FakeFacebook
     facebook.advance(60)
     rig.run()
     assert facebook.members("VIP") == wanted(people(range(3)))
+
+
+@pytest.mark.parametrize("token", ["fb-token\n", "fb token\r", "fb-tökén"])
+def test_a_token_that_no_header_carries_is_told_as_that(
+    make_rig: MakeRig, facebook: FakeFacebook, monkeypatch: pytest.MonkeyPatch, token: str
+) -> None:
+    monkeypatch.setitem(ACCOUNTS["facebook"].settings, "access_token", token)
+    rig = make_rig("facebook", facebook)
+    with pytest.raises(TargetError) as caught:
+        rig.connector.probe()
+    assert str(caught.value.reason).startswith("the token has a sign that no call can carry")
+    assert caught.value.error_class is ErrorClass.HOLD

@@ -137,6 +137,37 @@ def test_an_hour_s_token_is_renewed_and_the_refresh_token_stays(rig: Rig, google
     assert google.members("VIP") == wanted(people(range(4)))
 
 
+@pytest.mark.parametrize("reason", ["INVALID_USER_LIST_TYPE", "TERMS_AND_CONDITIONS_NOT_SIGNED"])
+def test_a_member_that_is_named_for_its_list_s_sake_stays(rig: Rig, google: FakeGoogle, reason: str) -> None:
+    """Google names the first one for what is wrong with all of them: one after the other would be left out."""
+    rig.deliver(("add", people(range(2))))
+    rig.run(2)
+    named = [{"@type": "BadRequest", "fieldViolations": [{"field": "audience_members[0]", "reason": reason}]}]
+    google.fail("ingest", Reply(400, {"error": {"code": 400, "details": named}}))
+    google.advance(60)
+    rig.deliver(("add", people(range(2, 6))))
+    rig.tend()
+    assert (rig.standing().waits, rig.standing().code) == ("someone", f"google-audiences 400 {reason}")
+    assert (rig.standing().rejected, rig.connector.refused(9)) == (0, [])
+    google.advance(3_600)
+    rig.run(2)
+    assert google.members("VIP") == wanted(people(range(6)))
+
+
+def test_a_removal_that_is_done_in_part_is_told_again_though_nothing_is_counted(rig: Rig, google: FakeGoogle) -> None:
+    rig.deliver(("add", people(range(6))))
+    rig.run(2)
+    google.fails = ["half"]
+    rig.deliver(("remove", people(range(4))))
+    google.advance(60)
+    rig.tend()
+    google.work()
+    for each in google.requests.values():
+        each.errors = []
+    rig.run(48)
+    assert google.members("VIP") == wanted(people(range(4, 6)))
+
+
 @pytest.mark.parametrize(
     ("limit", "wait_ms"),
     [("IngestionMutateRequestsPerDayPerProject", 3_600_000), ("IngestionMutateRequestsPerMinutePerProject", 60_000)],

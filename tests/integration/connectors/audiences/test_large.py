@@ -240,6 +240,28 @@ def test_a_look_that_is_not_allowed_now_keeps_nobody_from_leaving(
     assert (states["add"], states["remove"]) == ("pending", "pending")
 
 
+@on("vk", "google")
+def test_a_look_that_the_platform_refuses_for_its_limit_keeps_nobody_from_leaving(
+    account: Account, rig: Rig, fake: FakePlatform
+) -> None:
+    """By its own count, or since others use the login, too; it counts looks and changes apart."""
+    rig.deliver(("add", mails(range(4))))
+    rig.run()
+    fake.advance(3_600)
+    rig.deliver(("add", mails(range(4, 6))))
+    rig.tend()
+    fake.advance(2_000)
+    fake.fail("GET", account.too_many, times=2)
+    rig.deliver(("remove", mails(range(2))))
+    rig.tend()
+    states = {row.action: row.state for row in rig.rows("SELECT action, state FROM ads_call ORDER BY id")}
+    assert (states["add"], states["remove"]) == ("pending", "pending")
+    assert (rig.connector.budget.left_in(), rig.standing().code) == (0, "")
+    fake.heal()
+    rig.run()
+    assert account.members(fake) == account.wanted(mails(range(2, 6)))
+
+
 @pytest.mark.proof
 def test_yandex_s_own_windows_and_late_jobs_let_many_segments_be_right(rig: Rig, yandex: FakeYandex) -> None:
     """By the minute, the hour and the day; each job takes six hours. All that is asked for is asked for in time."""

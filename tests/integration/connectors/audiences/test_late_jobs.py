@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.fakes.server import Reply
 from workers.connectors.audiences.endings import LOST_AFTER_MS
+from workers.connectors.audiences.platforms import PLATFORMS
 from workers.connectors.audiences.wire import SETTLED_MS
 
 if TYPE_CHECKING:
@@ -145,3 +147,37 @@ def test_what_is_counted_and_not_named_is_told_and_costs_no_second_call(
     assert (rig.standing().rejected, rig.connector.refused(9)) == (2, [])
     assert "planted" not in repr(rig.rows("SELECT * FROM ads_call"))
     assert settled(rig)
+
+
+@pytest.mark.parametrize("account", ["vk", "google"], indirect=True)
+def test_what_is_on_its_way_is_asked_for_while_the_next_call_waits_for_the_budget(rig: Rig, fake: FakePlatform) -> None:
+    """It would be known to be done when a call is free again, and that may be in a day."""
+    fake.advance(3_600)
+    rig.deliver(("add", people(range(4, 8))))
+    rig.tend()
+    rig.connector.budget.block(40 * 3_600_000)
+    fake.advance(3_600)
+    rig.deliver(("add", people(range(8, 12))))
+    rig.tend()
+    assert {each.waits for each in rig.connector.standings()} == {"budget"}
+    assert rig.rows("SELECT id FROM ads_call WHERE state = 'pending'")
+    rig.run(hours=3)
+    assert not rig.rows("SELECT id FROM ads_call WHERE state = 'pending'")
+
+
+@pytest.mark.parametrize("account", ["vk"], indirect=True)
+def test_a_list_is_brought_to_use_while_a_few_more_wait_for_others(
+    make_rig: MakeRig, account: Account, fake: FakeVk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A change that is too small waits for a day, and what was made before it is ready in minutes."""
+    rig = make_rig("vk", fake)
+    monkeypatch.setattr(rig.connector, "platform", replace(PLATFORMS[account.platform], later_rows=25))
+    rig.deliver(("add", people(range(4))))
+    rig.tend()
+    fake.advance(3_600)
+    rig.deliver(("add", people([4])))
+    rig.tend()
+    assert {each.waits for each in rig.connector.standings()} == {"data (1 of 25)"}
+    rig.run(hours=2)
+    assert len(fake.segments) == len(rig.connector.standings())
+    assert {each.waits for each in rig.connector.standings()} == {"data (1 of 25)"}

@@ -10,10 +10,15 @@ import pytest
 from tests.fakes.server import Reply
 from tests.integration.connectors.audiences.rig import Rig, people
 from workers.connectors.audiences.logins import LoginTokens, TokenKeeper
+from workers.control.connecting import use_code
 from workers.errors import ErrorClass, HoldLevel, TargetError
+from workers.lanes.keys import Keys
+from workers.targets import OpenAccount
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    import redis
 
     from tests.fakes.yandex import FakeYandex
     from tests.integration.connectors.audiences.conftest import MakeRig
@@ -35,8 +40,52 @@ def test_a_renewal_that_fails_early_stops_nothing(rig: Rig, yandex: FakeYandex) 
     rig.fake.advance(100 * DAY_S)
     yandex.fail("/token", Reply(500, {}))
     rig.connector.probe()
+    rig.fake.advance(3_600)
     rig.connector.probe()
     assert yandex.renewals == 1
+
+
+def test_a_renewal_that_fails_early_is_not_tried_at_each_call(rig: Rig, yandex: FakeYandex) -> None:
+    rig.fake.advance(100 * DAY_S)
+    yandex.refresh = "another"
+    asked = len(yandex.calls)
+    for _ in range(5):
+        rig.connector.probe()
+    assert [path for _, path in yandex.calls[asked:]].count("/token") == 1
+    yandex.access = "another, too"
+    with pytest.raises(TargetError, match="OAuth refuses"):
+        rig.connector.probe()
+
+
+@pytest.mark.parametrize("days", [300, 180, 1])
+def test_a_token_that_lives_shorter_than_another_is_renewed_when_a_part_of_its_life_is_over(
+    rig: Rig, yandex: FakeYandex, days: int
+) -> None:
+    """It would be renewed at each call: its end is never as far as a token is to be renewed before it."""
+    yandex.token_lives_s = round(days * DAY_S)
+    rig.connector.way.tokens.keep(rig.connector.way.consent.exchange("1234567"))
+    renewals = yandex.renewals
+    for _ in range(8):
+        rig.connector.probe()
+        rig.fake.advance(days * DAY_S / 8)
+    assert 1 <= yandex.renewals - renewals <= 3
+
+
+def test_that_a_token_ends_which_cannot_be_renewed_is_told(rig: Rig, yandex: FakeYandex) -> None:
+    """It works for months yet, and then all stops at once."""
+    ends = rig.fake.now + round(365 * DAY_S * 1000)
+    rig.fake.advance(100 * DAY_S)
+    yandex.fail("/token", Reply(500, {}))
+    rig.connector.probe()
+    assert rig.connector.way.tokens.standing().ends_ms == 0, "it may pass"
+    rig.fake.advance(DAY_S)
+    was, yandex.refresh = yandex.refresh, "another"
+    rig.connector.probe()
+    assert rig.connector.way.tokens.standing().ends_ms == ends
+    rig.fake.advance(DAY_S)
+    yandex.refresh = was
+    rig.connector.probe()
+    assert rig.connector.way.tokens.standing().ends_ms == 0
 
 
 def test_a_refused_token_is_renewed_once_and_the_call_repeated(rig: Rig, yandex: FakeYandex) -> None:
@@ -179,3 +228,37 @@ def test_nobody_has_consented_yet(rig: Rig) -> None:
 
 def test_tokens_show_nowhere() -> None:
     assert repr(LoginTokens("secret-1", "secret-2")).count("secret") == 0
+
+
+def test_a_login_that_is_out_of_reach_for_a_while_needs_nobody(rig: Rig, yandex: FakeYandex) -> None:
+    rig.deliver(("add", people(range(120))))
+    yandex.access = "another"
+    yandex.fail("/token", Reply(500, {}))
+    with pytest.raises(TargetError) as caught:
+        rig.tend()
+    assert caught.value.error_class is ErrorClass.RETRY
+    assert (rig.standing().waits, rig.standing().code) == ("the platform", "yandex-audiences 500")
+    rig.fake.advance(60)
+    rig.run()
+    assert len(yandex.members("VIP")) == 120
+
+
+def test_a_move_whose_login_is_not_kept_moves_nothing(
+    rig: Rig, yandex: FakeYandex, redis_client: redis.Redis, namespace: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All would be begun anew in the account before, beside what is there."""
+    rig.deliver(("add", people(range(120))))
+    rig.run()
+    yandex.segments.clear()
+
+    def away(*_: object, **__: object) -> None:
+        raise TargetError(ErrorClass.RETRY, "ads store", "is away")
+
+    account = OpenAccount(rig.connector, redis_client, Keys(namespace), is_applied=False)
+    with monkeypatch.context() as patched:
+        patched.setattr(rig.connector.way.tokens, "write", away)
+        with pytest.raises(TargetError, match="is away"):
+            use_code(account, "1234567", moves=True)
+    assert rig.standing().state == "live"
+    use_code(account, "1234567", moves=True)
+    assert rig.standing().state == "new"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -11,12 +12,14 @@ import pytest
 
 from workers.connectors.audiences import consents, facebook, google, vk, yandex
 from workers.connectors.audiences.http import Http, HttpAnswer, objects, whole_number
+from workers.connectors.audiences.store.rows import SentRow
 from workers.connectors.audiences.wire import CallFailed, Fault
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 ODD: tuple[Any, ...] = (None, True, 7, -1, 3.5, 10**30, "soon", "²", [], [7], [[]], {}, {"a": 1}, [None, {"a": []}])
+AUDIENCE: Any = SimpleNamespace(remote="7", replaced="", title="VIP", mark="m", mark_before="", list="emails")
 PATHS = (
     ("errors",),
     ("error",),
@@ -84,6 +87,59 @@ def test_a_list_that_is_none_is_no_empty_list() -> None:
             with pytest.raises(CallFailed) as caught:
                 list(wire._listed())
             assert caught.value.fault is Fault.UNDONE
+
+
+def wires(http: Http) -> list[Any]:
+    tokens = (lambda: "t", lambda _: "t")
+    shared: Any = None
+    return [
+        yandex.YandexWire(http, *tokens, shared, hashed=True),
+        google.GoogleWire(http, google.GoogleAccount("1"), *tokens),
+        vk.VkWire(http, *tokens, shared),
+        facebook.FacebookWire(http, "1", "t", ""),
+    ]
+
+
+class Endless(Answering):
+    """Each page is the first one, and says that there is more."""
+
+    pages = 0
+
+    def send(self, *said: Any, **more: Any) -> HttpAnswer:
+        self.pages += 1
+        assert self.pages < 5, "it is asked without end"
+        return super().send(*said, **more)
+
+
+def test_a_list_that_does_not_end_is_no_list(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever looks for something in it would never come back."""
+    monkeypatch.setattr(yandex, "PAGE", 1)
+    monkeypatch.setattr(vk, "PAGE", 1)
+    page = [{"id": "8", "name": "x"}]
+    body: dict[str, Any] = {"segments": page, "items": page, "userLists": page, "nextPageToken": "same"}
+    body |= {"data": page, "paging": {"cursors": {"after": "same"}, "next": "x"}}
+    for number in range(4):
+        with pytest.raises(CallFailed, match="the list does not end"):
+            list(wires(Endless(body))[number].find(AUDIENCE))
+
+
+WRONG = ({"error": {"code": 100, "message": "m"}}, {"errors": [{"error_type": "invalid_parameter"}]}, {"error": "no"})
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+def test_an_answer_with_an_error_inside_is_no_success(wrong: dict[str, Any]) -> None:
+    """Whatever its status says, and whatever else it has: nobody was told, nobody has left, no list is empty."""
+    fine = {"requestId": "r", "num_received": 1, "success": True, "segments": [], "data": [], "items": []}
+    calls: tuple[Callable[[Any], object], ...] = (
+        lambda wire: wire.change(AUDIENCE, "add", [SentRow((1,), {"emails": "x"})]),
+        lambda wire: wire.rename(AUDIENCE),
+        lambda wire: wire.delete(AUDIENCE),
+        lambda wire: list(wire.find(AUDIENCE)),
+    )
+    for wire in wires(Answering(fine | wrong)):
+        for call in calls:
+            with pytest.raises(CallFailed):
+                call(wire)
 
 
 @pytest.mark.parametrize("told", [*ODD, [{"errorInfo": 7}], [{"errorInfo": {"errorCounts": 7}}]])

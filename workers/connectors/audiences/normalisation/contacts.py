@@ -6,7 +6,7 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from workers.connectors.audiences.normalisation.plain_text import NotNormal, small, tidied
+from workers.connectors.audiences.normalisation.plain_text import WIDTHLESS, NotNormal, small, tidied
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -15,6 +15,8 @@ _ADDRESS = re.compile(r"""[^\s@<>()\[\],;:"\\]+@[^\s@<>()\[\],;:"\\.]+(?:\.[^\s@
 """One address and nothing beside it. What a mail server would make of it is not asked."""
 _LONGEST_ADDRESS = 254
 """Characters that an address may have (RFC 5321)."""
+_HIDDEN = frozenset(WIDTHLESS)
+"""What nobody sees in an address, and what makes its hash another."""
 _GMAIL = ("gmail.com", "googlemail.com")
 """Where dots and what follows a plus mean nothing, and Google takes them out (its page "Format user data")."""
 _NUMBER = re.compile(r"[+\uff0b]?[\d\s().\-\u2010-\u2015\u2212]*\d[\d\s().\-\u2010-\u2015\u2212]*")
@@ -24,7 +26,8 @@ _NUMBER = re.compile(r"[+\uff0b]?[\d\s().\-\u2010-\u2015\u2212]*\d[\d\s().\-\u20
 def email(text: str) -> str:
     """Without blanks around, in small letters: ` Mail@Yandex.RU ` is mail@yandex.ru. As Meta takes it."""
     address = small(text)
-    if len(address) > _LONGEST_ADDRESS or not _ADDRESS.fullmatch(address):
+    hidden = not address.isascii() and not _HIDDEN.isdisjoint(address)
+    if len(address) > _LONGEST_ADDRESS or hidden or not _ADDRESS.fullmatch(address):
         raise NotNormal("no e-mail address")
     return address
 
@@ -55,10 +58,10 @@ def phone(text: str, region: str) -> str:
     region  ISO 3166-1 alpha-2, in capitals: where a number was written that names no country; "" where none is said,
             and then only numbers with a plus are read
 
-    With a plus the length must be possible; without one the number must be one that its country gives out, since any
-    digits are possible somewhere.
+    With a plus the length must be possible, with all that is dialled from abroad; without one the number must be one
+    that its country gives out, since any digits are possible somewhere.
     """
-    number = tidied(text)
+    number = " ".join(tidied(text).split())  # of blanks, phonenumbers knows but few
     if not _NUMBER.fullmatch(number):
         raise NotNormal("no phone number")
     international = number[0] in "+\uff0b"
@@ -74,8 +77,11 @@ def _e164(number: str, region: str, *, international: bool) -> str:
         parsed = numbers.parse(number, region or None)
     except numbers.NumberParseException:
         raise NotNormal("no phone number") from None
-    fits = numbers.is_possible_number if international else numbers.is_valid_number
-    if not fits(parsed):
+    if international:
+        fits = numbers.is_possible_number_with_reason(parsed) == numbers.ValidationResult.IS_POSSIBLE
+    else:
+        fits = numbers.is_valid_number(parsed)
+    if not fits:
         raise NotNormal("no phone number of its country")
     return str(numbers.format_number(parsed, numbers.PhoneNumberFormat.E164))
 

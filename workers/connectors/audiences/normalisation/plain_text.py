@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 import unicodedata
 
-WIDTHLESS = "\u200b\u200c\u200d\u200e\u200f\u2060\ufeff\u00ad"
-"""Signs without width that copying leaves around a value; `str.strip` keeps them."""
+WIDTHLESS = "\u200b\u200c\u200d\u200e\u200f\u2060\ufeff\u00ad\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+"""Signs without width that copying leaves around a value, those of direction among them; `str.strip` keeps them."""
 _BROKEN = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 """What no file, form or hash of UTF-8 can carry, and nobody has in a name."""
 LONGEST = 1000

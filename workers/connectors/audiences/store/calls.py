@@ -203,7 +203,8 @@ def end(
 
 def unheard(connection: Connection, call: int, now_ms: int, within_ms: int) -> None:
     """Nobody knows what came of a call, and it may be applied for so many milliseconds yet; `land` looks at it."""
-    end(connection, call, "unknown", now_ms, "ads unheard", "its process ended in it")
+    why = connection.execute(sa.select(calls.c.code, calls.c.reason).where(calls.c.id == call)).one()
+    end(connection, call, "unknown", now_ms, why.code or "ads unheard", why.reason or "its process ended in it")
     connection.execute(calls.update().where(calls.c.id == call).values(poll_ms=now_ms + within_ms if within_ms else 0))
 
 
@@ -261,6 +262,12 @@ def open_calls(connection: Connection, audience: int) -> list[OpenCall]:
         OpenCall(*(getattr(row, name) for name in OpenCall._fields))
         for row in connection.execute(asked.order_by(calls.c.id))
     ]
+
+
+def next_poll_ms(connection: Connection, audience: int) -> int | None:
+    """When the next of its calls that are on their way is to be asked for (Unix ms); None where none is."""
+    mine = (calls.c.audience == audience, calls.c.state == "pending")
+    return connection.execute(sa.select(sa.func.min(calls.c.poll_ms)).where(*mine)).scalar()
 
 
 def expire(connection: Connection, audience: int, before_ms: int) -> int:

@@ -36,7 +36,9 @@ logins: Final = sa.Table(
     *(sa.Column(name, sa.BigInteger) for name in ("expires_ms", "ends_ms", "version", "owned_until_ms", "listed_ms")),
     *(sa.Column(name, sa.Text) for name in ("account", "owner", "code", "reason", "lacks", "listed")),
 )
-"""access, refresh  sealed tokens; ends_ms: when the refresh token ends, 0 for never; version: grows with each change
+"""access, refresh  sealed tokens; ends_ms: when the refresh token ends, or the access token that a person must renew, 0
+                 for never; version: grows with each change
+owned_until_ms   until then nobody renews it early, and nobody at all where it has an owner, who is at it
 lacks            rights that the platform did not grant, as it names them
 listed           what a list of the platform said last of all of ours, by its ids, at listed_ms (shared_list.py)"""
 

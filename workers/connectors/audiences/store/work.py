@@ -34,6 +34,11 @@ class Resting(NamedTuple):
     reason: str = ""
     failed: bool = False
 
+    def until(self, at_ms: int | None) -> Resting:
+        """The same, and looked at by then at the latest; None: that is no matter."""
+        sooner = at_ms is not None and (self.due_ms is None or at_ms < self.due_ms)
+        return self._replace(due_ms=at_ms) if sooner else self
+
 
 def take_next(connection: Connection, connector: str, owner: str, now_ms: int, until_ms: int) -> Audience | None:
     """The due audience that was served longest ago, owned until then; None where none is due."""
@@ -59,6 +64,12 @@ def still_mine(connection: Connection, audience: int, owner: str, until_ms: int)
     return Audience.of(row)
 
 
+def is_mine(connection: Connection, audience: int, owner: str) -> bool:
+    """Whether nobody else has taken it meanwhile, or begun it anew; locked until the transaction ends."""
+    asked = sa.select(audiences.c.owner).where(audiences.c.id == audience).with_for_update()
+    return connection.execute(asked).scalar() == owner
+
+
 _NOTHING_CAME = audiences.c.due_ms == audiences.c.owned_until_ms
 
 
@@ -72,6 +83,12 @@ def count(connection: Connection, audience: int, **more: int) -> None:
     added = {name: getattr(audiences.c, name) + number for name, number in more.items() if number}
     if added:
         note(connection, audience, **added)
+
+
+def unheard(connection: Connection, audience: int, code: str, reason: str) -> None:
+    """Why nobody heard of the call that it is at; it is open until nothing of it can arrive any more."""
+    mine = (calls.c.audience == audience, calls.c.state == "calling")
+    connection.execute(calls.update().where(*mine).values(code=code, reason=reason))
 
 
 def release(connection: Connection, audience: Audience, owner: str, rest: Resting) -> None:
