@@ -7,10 +7,11 @@ import pty
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-from tests.waiting import PATIENCE
+from tests.waiting import PATIENCE, until
 
 HEAVY = ("sqlalchemy", "celery", "kombu", "redis", "pydantic", "rich", "workers.settings", "workers.runtime")
 
@@ -63,6 +64,7 @@ def test_ctrl_c_at_a_question_ends_as_anywhere_else() -> None:
             while not told.endswith(b"[y/N]: "):
                 told += (more := asking.stdout.read(1))
                 assert more, told
+            until(lambda: Path(f"/proc/{asking.pid}/stat").read_text().rpartition(")")[2].split()[0] == "S", "it waits")
             asking.send_signal(signal.SIGINT)
             assert asking.wait(PATIENCE) == 130
     finally:

@@ -43,7 +43,7 @@ def test_anything_else_is_refused_with_the_option_and_what_was_expected(text: st
 
 
 @pytest.mark.parametrize(
-    "text", ["0001-01-01", "9999-12-31", "9999-12-31T23:59Z", "999999d", "999999w 9h", "739940d", "999999w " * 2000]
+    "text", ["0001-01-01", "9999-12-31", "9999-12-31T23:59Z", "999999d", "999999w 9h", "739940d", "999999w 1s"]
 )
 def test_a_day_that_not_every_zone_can_show_is_out_of_range(text: str) -> None:
     with pytest.raises(WrongUsage, match="is out of range; expected a day from 0001-01-02 to 9999-12-30"):
