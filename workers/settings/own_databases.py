@@ -35,8 +35,6 @@ if TYPE_CHECKING:
 
 SCHEME: Final = "postgresql"
 """Of all servers, the one that may keep a ledger or a store. In it, a statement reaches its own database alone."""
-LEDGERS: Final = ("sqlite", SCHEME)
-"""Databases that a ledger can be kept in: another would be met by whoever writes an outcome first."""
 PORT: Final = 5432
 """Where such a server listens, where an address names no port."""
 THIS_HOST: Final = "this host"

@@ -17,7 +17,10 @@ from workers.errors import TargetError
 from workers.settings.urls import UrlError, check_database, check_options, dialect_of, split
 
 WORKERS = ROOT / "workers"
-OWN_DATABASES = ("templates", "ledger", "settings/own_databases.py", "cli/demo", "connectors/audiences/store")
+OWN_DATABASES = (
+    *("templates", "ledger", "settings/own_databases.py", "settings/ledger_place.py"),
+    *("cli/demo", "connectors/audiences/store"),
+)
 """Rooms that have dialects of their own: the compiler's, those of the ledger (and what the settings say of it) and of
 the store of ad accounts, and the demonstration's one database."""
 

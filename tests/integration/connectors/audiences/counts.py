@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from workers.connectors.audiences import budgets
 from workers.connectors.audiences.store import written
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+DAY_MS = 86_400_000
 
 
 class Counts:
@@ -38,14 +43,23 @@ class Counts:
             self._known[connector] = f"{name} {counted}".encode()
         return 0
 
-    def _take(self, now: int, removes: int, kept: int, looks: int, *windows: int) -> int:
+    def _take(self, now: int, removes: int, kept: int, looks: int, ahead: int, *windows: int) -> int:
+        waits = self._wait(now, removes, kept, 0, windows)
+        if looks:
+            return waits
+        if waits:
+            return max(waits, min(self._wait(now, removes, kept, ahead, windows), DAY_MS))
+        self._writes.append(now)
+        return 0
+
+    def _wait(self, now: int, removes: int, kept: int, ahead: int, windows: Sequence[int]) -> int:
         waits = max(0, self._blocked_ms - now)
         for seconds, writes in zip(windows[::2], windows[1::2], strict=True):
             may = writes if removes else max(1, writes - writes // kept)
             span = seconds * 1000 * 21 // 20
             within = [each for each in self._writes if each > now - span]
-            if len(within) >= may:
-                waits = max(waits, within[0] + span - now)
-        if not waits and not looks:
-            self._writes.append(now)
+            rounds, place = divmod(ahead, may)
+            needs = min(len(within), len(within) + place - may + 1)
+            wait = within[needs - 1] + span - now if needs > 0 else 0
+            waits = max(waits, wait + rounds * span)
         return waits
