@@ -6,6 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from tests.simulation import adapter, readings
+from workers.connectors.contract import POSITION
 
 if TYPE_CHECKING:
     from tests.simulation.adapter import Place, Process
@@ -101,11 +102,12 @@ class Cast:
         """Whether what waits is held, and says so, as is promised.
 
         Behind an operation that no time-out lets through, or at a position that a Redis without its tail has lost the
-        way to.
+        way to. What the storm has held, its next probe lets go.
         """
-        held = all("'hold'" in lane for lane in found.lanes.values())
         lost_its_way = self.world.failovers and self.world.plan.settings.exactly_once
-        return bool(self.world.plan.endless or lost_its_way) and held and not (found.intake or found.outcomes)
+        causes = ("sim timeout",) * bool(self.world.plan.endless) + (POSITION,) * bool(lost_its_way)
+        held = all(any(f"'hold': '{cause}:" in lane for cause in causes) for lane in found.lanes.values())
+        return held and not (found.intake or found.outcomes)
 
     def _process(self) -> Process:
         return adapter.start(self.world, self.place)

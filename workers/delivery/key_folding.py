@@ -62,7 +62,7 @@ for ä and ę. German's phone books write ae for ä, Danish aa for å, and ß is
 collations."""
 _LAST_FOLDED_LETTER = "\u0590"
 """Latin, Greek, Cyrillic and Armenian come before it. Collations equate kana, widths and much else beyond it, and some
-take all of it for one: letters from there on are left out of a fold."""
+take all of it for one: letters from there on are left out of a fold, and digits are not."""
 
 _BEYOND_16_BITS = "\U00010000"
 _LARGEST_DIGIT = 20

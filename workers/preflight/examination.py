@@ -179,10 +179,13 @@ class _Look:
         return [(statement, refusal) for statement, refusal in asked if refusal]
 
     def _branches(self, kind: QueryKind, samples: Samples, before: Sequence[str]) -> bool:
-        """Other profiles take other branches; only what is surely wrong with them counts."""
-        others = [(what, statements) for what, statements in samples.branches() if statements != list(before)]
-        wrong = [self._surely(kind, statements, f"for a profile {what}: ") for what, statements in others]
-        return any(wrong)
+        """Other profiles take other branches; only what is surely wrong with them counts, in each way to have them."""
+        wrong = False
+        for what, ways in samples.branches():
+            refused = all(any(why.surely for _, why in self._refused(each)) for each in ways[1:])
+            if ways and list(before) not in ways and refused:
+                wrong |= self._surely(kind, ways[0], f"for a profile {what}: ")
+        return wrong
 
     def _surely(self, kind: QueryKind, statements: Sequence[str], when: str) -> bool:
         """Whether the target surely refuses one of the statements, whatever the values; then it is told, once."""
@@ -193,12 +196,10 @@ class _Look:
         return bool(refused)
 
     def _mixed(self, kind: QueryKind, samples: Samples) -> None:
-        """In a batch, a poor profile may leave a comma too many, or a list without its end."""
+        """In a batch, a poor profile may leave a comma too many, or a list without its end: one is told."""
         if not (self.integration.batched and kind.has_profiles):
             return
-        for what, statements in samples.mixed().items():
-            if self._surely(kind, statements, f"in a batch with a profile {what}: "):
-                return
+        any(self._surely(kind, each, f"in a batch with a profile {what}: ") for what, each in samples.mixed().items())
 
     def _bare(self, kind: QueryKind, samples: Samples) -> None:
         """What stands without quotes has the type of its value: one profile's number is another's boolean."""

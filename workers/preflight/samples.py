@@ -112,14 +112,21 @@ class Samples:
         except BadRows:
             return []
 
-    def branches(self) -> Iterator[tuple[str, list[str]]]:
-        """Profiles that take other branches of conditions: what there is about each, and its statements."""
-        yield "that has only its key", self.sparse()
+    def branches(self) -> Iterator[tuple[str, list[list[str]]]]:
+        """Profiles that take other branches of conditions: what there is about each, and its statements.
+
+        A number is a text's, too, as conditions compare them: then there are two ways to have it.
+        """
+        yield "that has only its key", [self.sparse()]
         for name, constants in self._query.choices.items():
             for value in constants[:MOST_CONSTANTS] if name in self.fields else ():
-                with suppress(BadRows):
-                    shown = repr(value) if isinstance(value, str) else text_of(value)
-                    yield f"whose {name!r} is {shown}", self._statements(self.values | {name: value})
+                shown = repr(value) if isinstance(value, str) else text_of(value)
+                yield f"whose {name!r} is {shown}", [*self._ways(name, value)]
+
+    def _ways(self, name: str, value: object) -> Iterator[list[str]]:
+        for way in (value,) if isinstance(value, str) else (value, text_of(value)):
+            with suppress(BadRows):
+                yield self._statements(self.values | {name: way})
 
     def mixed(self) -> dict[str, list[str]]:
         """Batches in which a poor profile stands between two that have everything, by what is poor about it."""

@@ -77,6 +77,7 @@ class RowNaming:
 
 
 _ENDS = frozenset({",", ")", ";", "and", "or", "on", "returning", "limit", "order", ""})
+_NOBODYS = frozenset({("name", ""), ("word", "null")})
 _INSERTS = frozenset({"insert", "replace"})
 _OTHERS = frozenset({"select", "join", "using", "table"})
 _TAKEN_FROM = dict.fromkeys(_INSERTS, _OTHERS) | {"update": _OTHERS | {"from"}, "delete": _OTHERS | {"values"}}
@@ -134,9 +135,9 @@ def _is_plain(tokens: list[RowToken], at: int, bracket: int, keys: frozenset[str
 
 
 def _is_of_values(tokens: list[RowToken], opened: int) -> bool:
-    """Whether a list holds what tags write and nothing else but '', which is nobody's key."""
+    """Whether a list holds what tags write and nothing else but '' and NULL, which are nobody's key."""
     listed = itertools.takewhile(lambda token: token.kind != ")", tokens[opened + 1 :])
-    return all(token.kind in ("value", ",") or (token.kind, token.text) == ("name", "") for token in listed)
+    return all(token.kind in ("value", ",") or (token.kind, token.text.lower()) in _NOBODYS for token in listed)
 
 
 def _is_by_itself(tokens: list[RowToken], keys: frozenset[str]) -> bool:

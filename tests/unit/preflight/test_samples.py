@@ -119,7 +119,7 @@ def test_what_a_query_compares_a_field_with_chooses_its_branches() -> None:
     )
     (usual,) = made.render()
     assert usual == "SELECT 'field1x', 4"
-    told = {what: statements for what, statements in made.branches() if statements}
+    told = {what: ways for what, ways in made.branches() if any(ways)}
     assert list(told) == [
         "that has only its key",
         *(f"whose 'age' is {age}" for age in (18, 17, 19)),
@@ -127,5 +127,12 @@ def test_what_a_query_compares_a_field_with_chooses_its_branches() -> None:
         "whose 'kind' is 'silver'",
         "whose 'rate' is 1.5",
     ]
-    assert told["whose 'kind' is 'silver'"] == ["SELECT 'field1x', 2"]
+    assert told["whose 'kind' is 'silver'"] == [["SELECT 'field1x', 2"]]
     assert made.values["age"] == 18
+
+
+def test_a_number_that_chooses_a_branch_may_be_a_text() -> None:
+    """What an equation takes for equal: a query that has the field in quotes' place is right for one of the two."""
+    made = samples("SELECT {for $x = $batch}'{$x.CustomID}'{if $x.level = 3}, {$x.level}{end}{autocomma}{end}")
+    (found,) = [ways for what, ways in made.branches() if what == "whose 'level' is 3"]
+    assert found == [["SELECT 'field1x', 3"], ["SELECT 'field1x', '3'"]]

@@ -136,30 +136,24 @@ class Rounds:
             mine = work.still_mine(connection, audience.id, self._login.owner, until)
             if mine is not None:
                 work.unheard(connection, audience.id, failed.code, failed.reason)
-                why = self._failing(connection, mine, Resting(None, "", failed.code, failed.reason, failed=True))
+                why = failing.for_a_day(connection, mine, self._login.clock())
                 said = {"waits": SOMEONE if why else "the platform", "code": failed.code}
                 said["reason"] = why.reason if why else failed.reason
                 work.note(connection, audience.id, failures=mine.failures + 1, **said)
 
     def _leave(self, audience: Audience, rest: Resting) -> None:
         with self._login.store.changing() as connection:
-            if rest.waits == "budget":
-                rest = rest.until(calls.next_poll_ms(connection, audience.id))  # looks go on
+            if rest.waits == "budget" and audience.state != BEGUN:  # which waits for a call, and for no look
+                rest = rest.until(calls.next_poll_ms(connection, audience.id))
             if rest.waits != SOMEONE and (number := removals.stuck(connection, audience.id)):
                 # What else it waits for ends by itself.
                 said = f"{number} that left may still be there: the platform does not take them out; tried every day"
                 rest = rest._replace(waits=SOMEONE, code=rest.code or STILL_THERE, reason=said)
             elif rest.waits != SOMEONE and replacing.is_not_done(connection, audience.id):
                 rest = rest._replace(waits=SOMEONE, code=rest.code or NOT_REPLACED, reason=_not_replaced(audience))
-            elif rest.waits != SOMEONE and (why := self._failing(connection, audience, rest)):
+            elif rest.waits != SOMEONE and (why := failing.for_a_day(connection, audience, self._login.clock())):
                 rest = rest._replace(waits=SOMEONE, code=why.code, reason=why.reason)
             work.release(connection, audience, self._login.owner, rest)
-
-    def _failing(self, connection: Connection, audience: Audience, rest: Resting) -> failing.Failing | None:
-        """Whether it has failed for so long that a person should know."""
-        tries = audience.failures + 1 if rest.failed else 0
-        for_a_day = failing.for_a_day(connection, audience.id, self._login.clock())
-        return for_a_day or failing.of_tries(tries, rest.code, rest.reason)
 
     def _step(self, audience: Audience) -> Resting:
         """One call at most."""
@@ -232,7 +226,8 @@ class Rounds:
 
     def _noted(self, audience: Audience, rest: Resting, **values: object) -> Resting:
         with self._login.store.changing() as connection:
-            work.note(connection, audience.id, **values)
+            if work.is_mine(connection, audience.id, self._login.owner):  # and was not begun anew meanwhile
+                work.note(connection, audience.id, **values)
         return rest
 
     def _send(self, audience: Audience, step: AudienceStep, now: int) -> Resting:
@@ -265,7 +260,7 @@ class Rounds:
         if found:
             return self._noted(audience, Resting(now), state=LIVE, remote=found[0].remote, told_name="")
         with self._login.store.changing() as connection:
-            if audience.written_ms + LOOK_TWICE_MS <= now:
+            if audience.written_ms + LOOK_TWICE_MS <= now and work.is_mine(connection, audience.id, self._login.owner):
                 work.note(connection, audience.id, state=NEW)
                 return Resting(now)
         return Resting(audience.written_ms + LOOK_TWICE_MS, "a second look", "", "its creation was not answered")

@@ -163,17 +163,3 @@ def test_a_platform_that_fails_for_a_day_needs_someone(begun: Rig, yandex: FakeY
     begun.run(hours=8)
     assert (begun.standing().waits, begun.standing().owed) == ("", 0)
     assert yandex.members("VIP") == hashes(people(range(4)))
-
-
-def test_a_look_that_fails_for_a_day_needs_someone(begun: Rig, yandex: FakeYandex) -> None:
-    begun.fake.advance(3600)
-    begun.deliver(("add", people([3])))
-    begun.tend()
-    yandex.fail("GET", Reply(500, {}), times=100)
-    begun.run(hours=18, step_s=900)
-    assert begun.standing().waits == "the platform"
-    begun.run(hours=12, step_s=900)
-    assert (begun.standing().waits, begun.standing().code) == ("someone", "yandex-audiences 500")
-    yandex.heal()
-    begun.run(hours=2)
-    assert begun.standing().waits == ""

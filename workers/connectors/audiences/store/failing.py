@@ -12,10 +12,11 @@ from workers.connectors.audiences.store.tables import calls
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-_CAME_TO_NOTHING: Final = ("failed", "undone", "unknown")
+    from workers.connectors.audiences.store.audiences import Audience
+
+_CAME_TO_NOTHING: Final = ("failed", "unknown")
+"""Not what was refused by name, nor for a limit of calls."""
 _DAY_MS: Final = 86_400_000
-_TRIES_OF_A_DAY: Final = 30
-"""Tries in a row that fail, with what lies between them (`Endings.again_ms`)."""
 
 
 class Failing(NamedTuple):
@@ -25,14 +26,16 @@ class Failing(NamedTuple):
     reason: str
 
 
-def for_a_day(connection: Connection, audience: int, now_ms: int) -> Failing | None:
+def for_a_day(connection: Connection, audience: Audience, now_ms: int) -> Failing | None:
     """What is owed comes to nothing, call for call and from one to the last for a day; None where it does not."""
-    mine = calls.c.audience == audience
-    failed = (mine, calls.c.state.in_(_CAME_TO_NOTHING), calls.c.code != "")
+    if not audience.first_owed_ms or audience.first_owed_ms > now_ms - _DAY_MS:
+        return None
+    mine = calls.c.audience == audience.id
+    failed = (mine, calls.c.state.in_(_CAME_TO_NOTHING), calls.c.code != "", calls.c.made_ms >= audience.first_owed_ms)
     since = connection.execute(sa.select(sa.func.min(calls.c.made_ms)).where(*failed)).scalar()
     if since is None or since > now_ms - _DAY_MS:
         return None
-    if not owes_anything(connection, audience) and not open_calls(connection, audience):
+    if not owes_anything(connection, audience.id) and not open_calls(connection, audience.id):
         return None
     taken = sa.select(sa.func.max(calls.c.id)).where(mine, calls.c.state.in_(("pending", "done"))).scalar_subquery()
     these = (*failed, calls.c.id > sa.func.coalesce(taken, 0))
@@ -40,13 +43,4 @@ def for_a_day(connection: Connection, audience: int, now_ms: int) -> Failing | N
     found = connection.execute(asked).all()
     if not found or found[-1].made_ms - found[0].made_ms < _DAY_MS:
         return None
-    return _for_long(found[-1].code, found[-1].reason)
-
-
-def of_tries(number: int, code: str, reason: str) -> Failing | None:
-    """The same of what is no call with rows: a look, a name, an end; `number` of them have failed in a row."""
-    return _for_long(code, reason) if number >= _TRIES_OF_A_DAY else None
-
-
-def _for_long(code: str, reason: str) -> Failing:
-    return Failing(code, f"{reason}, and nothing else for a day or longer; it is tried on")
+    return Failing(found[-1].code, f"{found[-1].reason}, and nothing else for a day or longer; it is tried on")
