@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from workers.errors import SettingsError
 from workers.settings.database_url import read_address
-from workers.settings.own_databases import LEDGERS
 from workers.settings.source import SettingsSource
 from workers.settings.table import TomlTable
 from workers.settings.urls import split, with_password
@@ -33,8 +32,6 @@ def read_ledger(source: SettingsSource, table: TomlTable) -> tuple[str, float | 
     except SettingsError as error:
         source.mistakes += error.mistakes
         return "", keep
-    if url.partition("://")[0] not in LEDGERS:
-        table.wrong("url", f"is no database that a ledger can be kept in; expected {' or '.join(LEDGERS)}")
     return (with_password(split(url), password) if password else url), keep
 
 

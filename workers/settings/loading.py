@@ -21,7 +21,7 @@ from workers.settings.ledger_place import read_ledger
 from workers.settings.local import LocalSettings, read_local
 from workers.settings.own_databases import shared
 from workers.settings.own_files import own_files_used
-from workers.settings.refusals import refused
+from workers.settings.refusals import refused, refused_ledger
 from workers.settings.source import LOCAL, SettingsSource, open_source
 from workers.settings.sources import AnySource, read_sources_of, without_segment
 from workers.settings.table import TomlTable
@@ -149,9 +149,9 @@ def from_given(
 
 
 def _build(source: SettingsSource, document: dict[str, object], local: LocalSettings, *, applied: bool) -> Settings:
-    source.mistakes += [] if applied else refused(document)
     table = TomlTable(document, "", source.mistakes)
     ledger_url, keep = read_ledger(source, table.table("ledger"))
+    source.mistakes += [] if applied else [*refused(document), *refused_ledger(ledger_url)]
     default_database, max_intake = _intake(table.table("intake"))
     connectors = with_on_delete(read_connectors(table, source.folder, ledger_url), table)
     compiler = Compiler(source.mistakes, source.warnings)

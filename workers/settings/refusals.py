@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from workers.errors import Mistake
 from workers.settings.database_url import contradiction_in
+from workers.settings.own_databases import LEDGERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -29,6 +30,14 @@ def refused(document: Mapping[str, object]) -> list[Mistake]:
         if table.get("key") == []
     ]
     return found
+
+
+def refused_ledger(url: str) -> list[Mistake]:
+    """Of a ledger's URL, its variables filled in. Deliveries go on without a ledger, and outcomes wait in Redis."""
+    if not url or url.partition("://")[0] in LEDGERS:
+        return []
+    what = f"is no database that a ledger can be kept in; expected {' or '.join(LEDGERS)}"
+    return [Mistake("ledger.url", what)]
 
 
 def _tables(document: Mapping[str, object], section: str) -> Iterator[tuple[str, Mapping[str, object]]]:

@@ -192,6 +192,7 @@ def test_what_another_version_published_and_worked_by_is_read(tmp_path: Path) ->
     """Workers that could not read it stood still with all integrations, and not with the one that it is about."""
     settings = loaded(tmp_path, CONNECTOR, integration())
     document = json.loads(settings.published())
+    document["ledger"] = {"url": "mysql://u@h/l"}  # deliveries go on without one
     document["connectors"]["old"] = {"url": "clickhouse://u@h/d?ca_cert=/a"}
     document["integrations"]["nobody"] = {**next(iter(document["integrations"].values())), "key": []}
     found = from_published(json.dumps(document), settings.local, {})
@@ -201,7 +202,12 @@ def test_what_another_version_published_and_worked_by_is_read(tmp_path: Path) ->
     del document["format"]
     with pytest.raises(SettingsError) as caught:
         from_given(document, settings.local, {})
-    assert [each.where for each in caught.value.mistakes] == ["connectors.old.url", "integrations.nobody.key"]
+    assert [each.where for each in caught.value.mistakes] == [
+        "connectors.old.url",
+        "integrations.nobody.key",
+        "ledger.url",
+    ]
+    assert "ledger.url: is no database that a ledger can be kept in" in str(caught.value)
 
 
 def test_no_integrations_are_worth_a_warning(tmp_path: Path) -> None:
