@@ -24,7 +24,9 @@ from workers.ledger.database import Ledger
 from workers.ledger.engine import file_of, parse
 from workers.ledger.errors import LedgerError
 from workers.monitoring import checkup
+from workers.monitoring.ages import moment_of
 from workers.monitoring.consumers import used_queues
+from workers.monitoring.needs import spelled
 from workers.preflight import certificates
 from workers.preflight.targets import examine_all
 from workers.settings import main_secrets, revision
@@ -62,7 +64,7 @@ def steps(settings: Settings, ask: Callable[[], Consumers]) -> Iterator[Step]:
     missing = rights.sentence(redis, keys)
     yield Step("rights", "mistake" if missing else "fine", missing or "all that are needed")
     yield _applied(redis, keys, settings)
-    yield _ledger(redis, keys, settings)
+    yield from _ledger(redis, keys, settings)
     yield from _of_workers(redis, keys, settings, ask)
     yield _flower()
     urls = list(_urls(settings))
@@ -82,15 +84,23 @@ def _applied(redis: Redis, keys: Keys, settings: Settings) -> Step:
     return Step("applied", "fine", f"this file, as revision {found.revision}")
 
 
-def _ledger(redis: Redis, keys: Keys, settings: Settings) -> Step:
-    """Whether the applied ledger can be read, and is the one that is known; nothing is made or brought up to date.
+def _ledger(redis: Redis, keys: Keys, settings: Settings) -> Iterator[Step]:
+    """The applied ledger: what those meet who write to it, as `status` has it, and what is seen of it from here.
 
-    Whether it can be written to say those who try: a full disk is read from as ever.
+    A full disk is read from as ever, and what another host writes to says nothing of what this one would.
     """
-    found = revision.published(redis, keys)
-    if trouble := health.trouble(redis, keys):
+    trouble, seen = health.trouble(redis, keys), _seen_ledger(redis, keys, settings)
+    if trouble is not None:
         tries = counted(trouble.tries, "try", "tries")
-        return Step("ledger", "mistake", f"{trouble.why}; whoever writes to it meets that, {tries} by now")
+        since = spelled(moment_of(trouble.since))
+        yield Step("ledger", "mistake", f"cannot be written to since {since}, {tries}: {trouble.why}")
+    if trouble is None or (seen.mark == "mistake" and seen.what not in trouble.why):
+        yield seen
+
+
+def _seen_ledger(redis: Redis, keys: Keys, settings: Settings) -> Step:
+    """Whether it can be read, and is the one that is known; nothing is made or brought up to date."""
+    found = revision.published(redis, keys)
     try:
         url = settings.ledger_url if found is None else published_ledger(found.text, settings.local)
         ledger = Ledger(url)

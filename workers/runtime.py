@@ -132,7 +132,10 @@ class Runtime:
         """The ledger, its schema brought up to date."""
         if self._ledger is None:
             # Read anew: its password may have changed with the file that it stands in.
-            ledger = Ledger(revision.read(self.redis, self.keys, self.local).settings.ledger_url)
+            fresh = revision.read(self.redis, self.keys, self.local)
+            if self._applied is None:
+                self._applied = fresh  # whoever asks for the ledger alone learns by it, too, that it is behind
+            ledger = Ledger(fresh.settings.ledger_url)
             identity.ready(self.redis, self.keys, ledger)
             self._ledger = ledger
         return self._ledger

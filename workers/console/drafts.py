@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from workers.console import ad_fields
 from workers.errors import Mistake, SettingsError
 from workers.settings import from_published
+from workers.settings.refusals import refused
 from workers.settings.table import NAME, NAME_RULE
 
 if TYPE_CHECKING:
@@ -194,6 +195,8 @@ def judge(draft: FormDraft, published: str, local: LocalSettings, *, new: bool) 
         settings = from_published(json.dumps(document), local)
     except SettingsError as error:
         return Judged(None, by_field(error.mistakes, where, _field_of), [])
+    if wrong := [each for each in refused(document) if each.where.startswith(f"{where}.")]:
+        return Judged(None, by_field(wrong, where, _field_of), [])
     return Judged(settings, {}, [str(each) for each in settings.warnings if each.where.startswith(f"{where}.")])
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from workers.console.drafts import Judged, by_field
 from workers.errors import SettingsError
 from workers.settings import from_published
+from workers.settings.refusals import refused
 from workers.settings.table import NAME, NAME_RULE
 
 if TYPE_CHECKING:
@@ -64,4 +65,6 @@ def judge_part(
         settings = from_published(json.dumps(document), local)
     except SettingsError as error:
         return Judged(None, by_field(error.mistakes, where, draft.field_of), [])
+    if wrong := [each for each in refused(document) if each.where.startswith(f"{where}.")]:
+        return Judged(None, by_field(wrong, where, draft.field_of), [])
     return Judged(settings, {}, [str(each) for each in settings.warnings if each.where.startswith(f"{where}.")])

@@ -29,6 +29,12 @@ MANY_ENTRIES, MOST_ENTRIES = 10_000, 10**9
 WEBHOOKS: Final = ("https", "http")
 SMTP: Final = {"smtp": 587, "smtps": 465}
 """Schemes and their ports: STARTTLS is demanded of the first, TLS from the beginning of the second."""
+_WHOM: Final = {
+    "webhook": ("webhook_secret", "webhook_secret_file"),
+    "command": (),
+    "smtp": ("smtp_password", "smtp_password_file", "from", "to"),
+}
+"""Keys that name somebody, and those that mean nothing without them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +68,7 @@ class AlertSettings:
 def load_alerts(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> AlertSettings:
     """`[alerts]` of this process's file, variables filled in; SettingsError, also where nobody would be told."""
     source = open_source(path, environ)
-    table = TomlTable(source.fill(source.main.get("alerts", {}), ("alerts",)), "alerts", source.mistakes)
+    table = TomlTable(_filled(source), "alerts", source.mistakes)
     found = read_alerts(table, source.folder)
     if found.is_empty and not source.mistakes:
         source.wrong("alerts", "names nobody to tell; expected webhook, command or smtp")
@@ -80,9 +86,23 @@ def too_many_entries(path: Path | None = None, environ: Mapping[str, str] = os.e
 
 
 def tells_somebody(path: Path) -> bool:
-    """Whether its `[alerts]` names anybody, and not only what `status` goes by; SettingsError for no file."""
-    alerts = open_source(path, os.environ).main.get("alerts")
-    return isinstance(alerts, dict) and any(alerts.get(key) for key in ("webhook", "command", "smtp"))
+    """Whether its `[alerts]` names anybody, and not only what `status` goes by; SettingsError for no file.
+
+    Where a variable is not set, that is for whoever would tell to say.
+    """
+    alerts = _filled(open_source(path, os.environ))
+    return isinstance(alerts, dict) and any(alerts.get(key) for key in _WHOM)
+
+
+def _filled(source: SettingsSource) -> object:
+    """`[alerts]` with its variables; whom one of them leaves empty, as a default of `${NAME:-}` does, is left out."""
+    written = source.main.get("alerts", {})
+    filled = source.fill(written, ("alerts",))
+    if not isinstance(written, dict) or not isinstance(filled, dict):
+        return filled
+    empty = [key for key in _WHOM if filled.get(key) in ("", [""]) and filled[key] != written[key]]
+    left_out = {*empty, *(each for key in empty for each in _WHOM[key])}
+    return {key: value for key, value in filled.items() if key not in left_out}
 
 
 def check_alerts(source: SettingsSource) -> None:

@@ -53,8 +53,6 @@ def read_key(table: TomlTable) -> Key:
     expected = 'a field or a list of fields, as in "CustomID"'
     if isinstance(table.values.get("key"), list):
         names = table.list_of("key", expected)
-        if not table.values["key"]:
-            table.wrong("key", f"is empty; expected {expected}")
     else:
         name = table.optional_text("key", expected)
         names = [name] if name else []

@@ -18,6 +18,7 @@ from workers.settings.urls import (
     anchored,
     check_database,
     check_options,
+    contradiction,
     dialect_of,
     part,
     plain,
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from workers.settings.table import TomlTable
+    from workers.settings.urls import Url
 
 _STAND_IN, _OTHER_STAND_IN = "1", "2"
 """Each takes the place of a variable while a URL's shape is looked at: right as a user, a host, a port and a name."""
@@ -87,7 +89,7 @@ class DatabaseAddress:
             url, password = part(plain(variables.fill(self.url, environ)))
             _check_parts(url, self.dialect)
             if self.dialect:
-                check_options(split(url))
+                _check_used(split(url))
         except (variables.VariableError, UrlError) as error:
             mistakes.append(Mistake(f"{self.where}.url", str(error)))
             return "", None
@@ -182,6 +184,14 @@ def _check_url(table: TomlTable, text: str, named: str, *, fixed: bool) -> str:
     return dialect
 
 
+def contradiction_in(text: str) -> str:
+    """As `contradiction`, of a URL as it is written; "" where something else is wrong with it."""
+    try:
+        return contradiction(split(_without_password(text)))
+    except (variables.VariableError, UrlError):
+        return ""
+
+
 def _without_password(text: str) -> str:
     """The URL's shape without a password that comes from a variable alone; UrlError for one that is written."""
     shape, password = part(variables.sketch(text, _STAND_IN))
@@ -202,6 +212,13 @@ def _check_parts(url: str, expected: str = "", *, known: bool = True) -> str:
         raise UrlError(f"leads to {dialect} in this environment, but its queries are written for {expected}")
     check_database(parts, known=known)
     return dialect
+
+
+def _check_used(url: Url) -> None:
+    """UrlError for parameters that the connector would refuse, or by which data would go in plain text."""
+    check_options(url)
+    if wrong := contradiction(url):
+        raise UrlError(wrong)
 
 
 _NAMES = f"one of {', '.join(VENDORS)}"

@@ -43,9 +43,6 @@ def read_integrations(
             integration = _read(key, table, connectors, default_database, compiler)
         if integration:
             found[key] = integration
-        elif not compiler.mistakes:
-            # One that were left out without a word would get nothing, and its file would be called fine.
-            table.note("cannot be used, and it is not known why; expected an integration as in docs/configuration.md")
     compiler.warnings += _overlaps(found.values())
     return found
 

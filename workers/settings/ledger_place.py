@@ -34,8 +34,6 @@ def read_ledger(source: SettingsSource, table: TomlTable) -> tuple[str, float | 
     except SettingsError as error:
         source.mistakes += error.mistakes
         return "", keep
-    if url.partition("://")[0] not in LEDGERS:
-        table.wrong("url", f"is no database that a ledger can be kept in; expected {' or '.join(LEDGERS)}")
     return (with_password(split(url), password) if password else url), keep
 
 

@@ -21,6 +21,7 @@ from workers.settings.ledger_place import read_ledger
 from workers.settings.local import LocalSettings, read_local
 from workers.settings.own_databases import shared
 from workers.settings.own_files import own_files_used
+from workers.settings.refusals import refused, refused_ledger
 from workers.settings.source import LOCAL, SettingsSource, open_source
 from workers.settings.sources import AnySource, read_sources_of, without_segment
 from workers.settings.table import TomlTable
@@ -103,12 +104,19 @@ def load(path: Path | None = None, environ: Mapping[str, str] = os.environ, *, t
     check_console(source)
     document = read_document(source)
     source.mistakes += [*written_secrets(document.get("sources")), *without_segment(document.get("sources"))]
-    settings = _build(source, document, local)
+    settings = _build(source, document, local, applied=False)
     return replace(settings, files=tuple(dict.fromkeys([source.path, *source.read])))
 
 
 def from_published(text: str, local: LocalSettings, environ: Mapping[str, str] = os.environ) -> Settings:
-    """What `published` wrote, by this process's local settings and environment; SettingsError as in `load`."""
+    """What `published` wrote, by this process's local settings and environment; SettingsError as in `load`.
+
+    What this version would refuse in a file and another one has published and worked by is read, as in refusals.py.
+    """
+    return _understood(text, local, environ, applied=True)
+
+
+def _understood(text: str, local: LocalSettings, environ: Mapping[str, str], *, applied: bool) -> Settings:
     source = SettingsSource(local.path, environ, name="the applied configuration")
     try:
         document = json.loads(text)
@@ -119,7 +127,7 @@ def from_published(text: str, local: LocalSettings, environ: Mapping[str, str] =
     elif document.pop("format") != FORMAT:
         source.wrong("format", "another version of segsync published this; expected the same version everywhere")
     source.finish()
-    return _build(source, document, local)
+    return _build(source, document, local, applied=applied)
 
 
 def from_given(
@@ -137,16 +145,19 @@ def from_given(
     source.finish()
     # As of a file without any: an empty table differs from none.
     given = {key: value for key, value in document.items() if key != "integrations" or value != {}}
-    return from_published(json.dumps({"format": FORMAT, **given}), local, environ)
+    return _understood(json.dumps({"format": FORMAT, **given}), local, environ, applied=False)
 
 
-def _build(source: SettingsSource, document: dict[str, object], local: LocalSettings) -> Settings:
+def _build(source: SettingsSource, document: dict[str, object], local: LocalSettings, *, applied: bool) -> Settings:
     table = TomlTable(document, "", source.mistakes)
     ledger_url, keep = read_ledger(source, table.table("ledger"))
+    source.mistakes += [] if applied else [*refused(document), *refused_ledger(ledger_url)]
     default_database, max_intake = _intake(table.table("intake"))
     connectors = with_on_delete(read_connectors(table, source.folder, ledger_url), table)
     compiler = Compiler(source.mistakes, source.warnings)
     integrations = read_integrations(table, connectors, default_database, compiler)
+    if not applied:
+        _none_left_out(source, document, integrations)
     sources = read_sources_of(table, source.folder, compiler)
     source.mistakes += own_files_used(ledger_url, connectors, sources, source.environ)
     for each in shared(ledger_url, connectors, sources, source.environ):
@@ -173,6 +184,16 @@ def _build(source: SettingsSource, document: dict[str, object], local: LocalSett
         sources,
         _published=published,
     )
+
+
+def _none_left_out(source: SettingsSource, document: Mapping[str, object], found: Mapping[str, Integration]) -> None:
+    """One that were left out without a word would get nothing, and its file would be called fine."""
+    written = document.get("integrations")
+    if source.mistakes or not isinstance(written, dict):
+        return
+    for key in sorted(written.keys() - found.keys()):
+        what = "cannot be used, and it is not known why; expected an integration as in docs/configuration.md"
+        source.wrong(f"integrations.{key}", what)
 
 
 def _intake(table: TomlTable) -> tuple[str, int | None]:

@@ -169,11 +169,15 @@ def check_options(url: Url, *, known: bool = True) -> None:
             raise UrlError(f"parameter 'port' is {value[:40]!r}; expected a number from 1 to 65535")
         if known and allowed[name] and value not in allowed[name]:
             raise UrlError(f"parameter {name!r} is {value[:40]!r}{nearest(value, allowed[name])}")
-    if vendor and vendor.tls and (wrong := vendor.tls.contradiction(dict(url.options))):
-        raise UrlError(wrong)
     names = [name for name, _ in url.options]
     if twice := next((name for name in names if names.count(name) > 1), ""):
         raise UrlError(f"parameter {twice!r} stands in it {names.count(twice)} times")
+
+
+def contradiction(url: Url) -> str:
+    """Why data would go in plain text although the URL says how it is to be protected; "" where it would not."""
+    vendor = VENDORS.get(url.scheme)
+    return vendor.tls.contradiction(dict(url.options)) if vendor and vendor.tls else ""
 
 
 def _is_port(text: str) -> bool:

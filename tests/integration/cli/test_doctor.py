@@ -73,10 +73,31 @@ def test_a_ledger_that_nobody_can_write_to_is_a_mistake(place: Place) -> None:
     runtime = place.publish(integration())
     assert runtime.ledger
     health.failed(place.redis, place.keys, LedgerError(runtime.ledger.place, "its disk is full (SQLITE_FULL)"))
-    step = doctor._ledger(place.redis, place.keys, settings)
-    assert (step.mark, "its disk is full" in step.what) == ("mistake", True)
+    (step,) = doctor._ledger(place.redis, place.keys, settings)
+    assert (step.mark, step.what.startswith("cannot be written to since "), "its disk is full" in step.what) == (
+        "mistake",
+        True,
+        True,
+    )
     health.worked(place.redis, place.keys)
-    assert doctor._ledger(place.redis, place.keys, settings).mark == "fine"
+    assert [step.mark for step in doctor._ledger(place.redis, place.keys, settings)] == ["fine"]
+
+
+def test_what_is_wrong_with_the_ledger_is_told_beside_what_writers_met(place: Place) -> None:
+    """Of one host's full disk nobody learned that another host looks at another ledger."""
+    settings = place.write(integration())
+    runtime = place.publish(integration())
+    place.add("7")
+    drain(runtime)
+    health.failed(place.redis, place.keys, LedgerError(runtime.ledger.place, "its disk is full (SQLITE_FULL)"))
+    (place.folder / "ledger.db").unlink()
+    met, found = doctor._ledger(place.redis, place.keys, settings)
+    assert ("its disk is full" in met.what, "its disk is not mounted" in found.what) == (True, True)
+    assert (met.mark, found.mark) == ("mistake", "mistake")
+    health.worked(place.redis, place.keys)
+    health.failed(place.redis, place.keys, LedgerError("", found.what))
+    (both,) = doctor._ledger(place.redis, place.keys, settings)
+    assert both.what.count("its disk is not mounted") == 1, "what both meet is told once"
 
 
 def test_a_private_key_that_others_may_read_is_told(place: Place, call: Call, monkeypatch: pytest.MonkeyPatch) -> None:

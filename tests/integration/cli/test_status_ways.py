@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,7 +15,7 @@ from tests.servers.redis import RedisServer
 from workers.cli.commands import status as command
 from workers.cli.options import keys_beginning
 from workers.control.drain import drain
-from workers.monitoring import streams
+from workers.monitoring import lane_list, streams
 from workers.monitoring.consumers import Consumers
 
 if TYPE_CHECKING:
@@ -126,11 +127,29 @@ def test_a_monitor_gets_its_line_of_a_wrong_file_and_a_wrong_name_too(place: Pla
     """Without one it shows that nothing was told."""
     place.publish(integration())
     done = call("status", "crn", "--check")
-    assert (done.stdout.startswith("UNKNOWN: no integration 'crn'"), done.returncode) == (True, 2), done.stdout
+    assert (done.stdout.startswith("UNKNOWN: no integration 'crn'"), done.returncode) == (True, 3), done.stdout
     place.file.write_text("namespace = 7")
     done = call("status", "--check")
-    assert (done.stdout.count("\n"), done.returncode) == (1, 2)
+    assert (done.stdout.count("\n"), done.returncode) == (1, 3)
     assert done.stdout.startswith(f"UNKNOWN: {place.file}: 1 mistake")
+
+
+def test_a_monitor_takes_what_is_not_applied_yet_for_unknown(place: Place, call: Call) -> None:
+    """By 1 it is a warning to it, and by 2 a critical state, whatever word stands before."""
+    place.write(integration())
+    done = call("status", "crm", "--check")
+    assert (done.stdout.partition(":")[0], done.returncode) == ("UNKNOWN", 3), done.stdout
+
+
+def test_no_bar_of_a_sentence_begins_a_monitor_s_numbers(
+    place: Place, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place.publish(integration())
+    assert "no integration 'c/n'" in call("status", "c|n", "--check").stdout
+    look = lane_list.read_near
+    monkeypatch.setattr(lane_list, "read_near", lambda *_: replace(look(*_), needs=["operator || is not known"]))
+    done = call("status", "crm", "--check")
+    assert done.stdout == "WARNING: operator // is not known | backlog=0\n"
 
 
 def test_a_redis_that_refuses_us_is_not_called_out_of_reach(own_redis: RedisServer, place: Place, call: Call) -> None:

@@ -123,6 +123,7 @@ def test_one_that_is_used_is_not_removed(place: Place, browser: Browser) -> None
         pytest.param("url", "postgresql://u:secret@h/d", "there is a password inside the URL", id="password"),
         pytest.param("url", "postgresql://u@${SEGSYNC_SECRET}.example.com/d", "holds a variable", id="variable"),
         pytest.param("url", "mysql://u@h/d?ssl_ca=/etc/hostname", "names a file (ssl_ca)", id="file"),
+        pytest.param("url", "mysql://u@h/d?ssl_disabled=true&ssl-mode=REQUIRED", "means nothing where", id="tls"),
         pytest.param("url", "", "missing", id="empty"),
         pytest.param("rate", "fast", "is no rate", id="rate"),
         pytest.param("parallelism", "many", "expected", id="parallelism"),

@@ -17,10 +17,13 @@ import pytest
 from tests.integration.place import integration
 from workers.cli.commands import alerts as command
 from workers.control.drain import drain
+from workers.ledger import identity
+from workers.ledger.database import Ledger
 from workers.monitoring import channels
 from workers.monitoring.alarms import UNREACHABLE, Memory, Message, NotSent, Watch, Watcher
 from workers.monitoring.channels import SIGNATURE, channels_of
 from workers.monitoring.consumers import Consumers
+from workers.runtime import Runtime
 from workers.settings.alerts import AlertSettings, load_alerts
 
 if TYPE_CHECKING:
@@ -224,6 +227,22 @@ def test_another_ledger_that_is_applied_is_looked_at(place: Place, monkeypatch: 
     assert "two.db" in runtime.ledger.place
     place.redis.hset(place.keys.config, mapping={"revision": 3, "text": '{"format": 99}'})
     assert "nothing applied" not in command._found(runtime, 1), "a configuration of a newer version ends nothing"
+
+
+def test_another_ledger_is_looked_at_where_one_was_written_to(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A ledger that Redis knows answers all that a look asks: what is applied was asked by nobody, and never left."""
+    monkeypatch.setattr(command, "_ask", lambda: Consumers(1, SERVED))
+    writing = place.publish(integration(), ledger="one.db")
+    place.add("7")
+    drain(writing)
+    assert identity.is_claimed(place.redis, place.keys)
+    watching = Runtime(writing.local)
+    command._found(watching, 1)
+    assert "one.db" in watching.ledger.place
+    moved = place.publish(integration(), ledger="two.db")
+    identity.accept(place.redis, place.keys, Ledger(moved.applied.settings.ledger_url))
+    assert "ledger" not in command._found(watching, 1)
+    assert "two.db" in watching.ledger.place
 
 
 def test_two_that_look_tell_once(place: Place) -> None:

@@ -37,6 +37,8 @@ class Started:
     [
         ("", False),
         ("[alerts]\nquarantine = 500", False),  # what `status` goes by: whoever is to tell would end at once, for ever
+        ('[alerts]\nwebhook = "${NO_SUCH_HOOK:-}"\ncommand = ["${NO_SUCH_HOOK:-}"]', False),
+        ('[alerts]\nwebhook = "${NO_SUCH_HOOK}"', True),  # whoever is started says which variable is missing
         ('[alerts]\nwebhook = "https://hooks.example.com/${TOKEN}"', True),
     ],
 )

@@ -35,6 +35,20 @@ def test_all_of_it_is_filled_in_where_it_is_sent_from(tmp_path: Path) -> None:
     assert "hooks.example" not in repr(found)
 
 
+def test_whom_a_variable_leaves_out_is_not_told(tmp_path: Path) -> None:
+    """A deployment without a webhook said so by its default, and nobody was told by the command either."""
+    file = tmp_path / "segsync.toml"
+    file.write_text(GOOD.replace("}", ":-}").replace("smtps://segsync@mail.example:465", "${SMTP:-}"))
+    found = load_alerts(file, {})
+    assert (found.webhook, found.smtp, found.command) == ("", "", ("/usr/local/bin/page", "segsync"))
+    file.write_text('[alerts]\nwebhook = "${HOOK:-}"\n')
+    with pytest.raises(SettingsError, match="names nobody to tell"):
+        load_alerts(file, {})
+    file.write_text('[alerts]\nwebhook = ""\n')
+    with pytest.raises(SettingsError, match=r"alerts\.webhook: is empty"):
+        load_alerts(file, {})
+
+
 def test_elsewhere_it_is_checked_without_its_secrets_and_not_published(tmp_path: Path) -> None:
     (tmp_path / "segsync.toml").write_text(GOOD)
     assert "mail.example" not in load(tmp_path / "segsync.toml", {}).published()

@@ -12,7 +12,7 @@ import pytest
 
 from tests.unit.settings.files import CONNECTOR, integration, loaded, mistakes, warnings, write
 from workers.errors import SettingsError
-from workers.settings import ConnectorSettings, Settings, from_published
+from workers.settings import ConnectorSettings, Settings, from_given, from_published, lacking
 
 FULL = """
 namespace = "prod"
@@ -186,6 +186,28 @@ def test_what_was_published_is_checked_like_a_file(tmp_path: Path) -> None:
     assert [mistake.where for mistake in caught.value.mistakes][:2] == ["connectors.x.url", "integrations.y"]
     assert str(caught.value).startswith("the applied configuration: ")
     assert "hunter2" not in str(caught.value)
+
+
+def test_what_another_version_published_and_worked_by_is_read(tmp_path: Path) -> None:
+    """Workers that could not read it stood still with all integrations, and not with the one that it is about."""
+    settings = loaded(tmp_path, CONNECTOR, integration())
+    document = json.loads(settings.published())
+    document["ledger"] = {"url": "mysql://u@h/l"}  # deliveries go on without one
+    document["connectors"]["old"] = {"url": "clickhouse://u@h/d?ca_cert=/a"}
+    document["integrations"]["nobody"] = {**next(iter(document["integrations"].values())), "key": []}
+    found = from_published(json.dumps(document), settings.local, {})
+
+    assert found.integrations.keys() == settings.integrations.keys()
+    assert "'ca_cert' means nothing where nothing asks for TLS" in lacking.reason(found.connectors["old"], {})
+    del document["format"]
+    with pytest.raises(SettingsError) as caught:
+        from_given(document, settings.local, {})
+    assert [each.where for each in caught.value.mistakes] == [
+        "connectors.old.url",
+        "integrations.nobody.key",
+        "ledger.url",
+    ]
+    assert "ledger.url: is no database that a ledger can be kept in" in str(caught.value)
 
 
 def test_no_integrations_are_worth_a_warning(tmp_path: Path) -> None:

@@ -74,12 +74,20 @@ def run(integration: str | None, how: How) -> int:
 
 
 def _unknown(error: RedisError | SegsyncError) -> int:
-    """For a monitor, which reads standard output: whatever it is that cannot be told, a wrong file too."""
+    """For a monitor, which reads standard output: whatever it is that cannot be told, a wrong file too.
+
+    By the status that other commands end with it would be a warning (1) or a critical state (2) there.
+    """
     from workers.cli.explaining import explain  # noqa: PLC0415 - it knows every command's errors
 
     failure = explain(error)
-    typer.echo(in_line(f"UNKNOWN: {failure.message if failure else error}"))
-    return failure.status if failure else OUT_OF_REACH
+    typer.echo(_sentence(f"UNKNOWN: {failure.message if failure else error}"))
+    return OUT_OF_REACH
+
+
+def _sentence(text: str) -> str:
+    """As it may stand in a monitor's line: a bar in it would begin the numbers."""
+    return in_line(text).replace("|", "/")
 
 
 def watched(look: Callable[[], int], rest: Callable[[float], None] = time.sleep) -> int:
@@ -161,7 +169,7 @@ def _near(integration: str, how: How, place: Place) -> int:
     if how.check:
         state = found.integration
         words = "; ".join(found.needs) or f"{state.key} is {state.state}"
-        typer.echo(in_line(f"{'WARNING' if found.needs else 'OK'}: {words} | backlog={state.backlog}"))
+        typer.echo(f"{'WARNING' if found.needs else 'OK'}: {_sentence(words)} | backlog={state.backlog}")
     elif how.as_json:
         print_json(found)
     else:
@@ -181,8 +189,7 @@ def one_line(found: Status) -> str:
         "oldest": f"{oldest:.0f}s",
     }
     told = " ".join(f"{name}={value}" for name, value in numbers.items())
-    # A bar in a sentence would begin the numbers.
-    return f"{word}: {in_line(words or 'all is well').replace('|', '/')} | {told}"
+    return f"{word}: {_sentence(words or 'all is well')} | {told}"
 
 
 def exit_status(found: Status) -> int:
