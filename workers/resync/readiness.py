@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from workers.connectors.contract import POSITION
-from workers.lanes.answers import field_of, fields_of, text_of
+from workers.lanes.answers import field_of, fields_of, some_fields_of, text_of
+from workers.lanes.clock import redis_ms
 from workers.lanes.runs import OPEN_AT_MOST
+from workers.lanes.store import PERMIT_MS
 from workers.resync.work import is_free
 from workers.routing.position import Position
 from workers.routing.routes import Routes, restore
@@ -111,11 +113,13 @@ def still(redis: Redis, keys: Keys, integration: str) -> str:
 def _still(redis: Redis, keys: Keys, integration: str, state: dict[str, str]) -> str:
     if "paused" in state or state.get("active") != "1":
         return f"{integration} is paused"
-    if float(state.get("hold_until", 0)) > 0:
-        return f"{integration} is held"
     connector = state.get("connector", "")
-    held, is_open = redis.hmget(keys.connector(connector), "hold_until", "open_until")
-    if held or is_open:
+    held, is_open = some_fields_of(redis, keys.connector(connector), ("hold_until", "open_until"))
+    # With its probe overdue by more than a wake-up's time nobody probes, as nothing is owed there: what is told would.
+    over = redis_ms(redis) - PERMIT_MS
+    if float(state.get("hold_until", 0)) > over:
+        return f"{integration} is held"
+    if float(held or 0) > over or float(is_open or 0) > over:
         return f"connector {connector} is {'held' if held else 'out of reach'}"
     return ""
 

@@ -9,6 +9,7 @@ import pytest
 from tests.integration.jobs import add
 from tests.integration.resync.platform import LISTED, Platform
 from workers.connectors.sql.sqlite.listing import SqliteLister
+from workers.lanes.clock import redis_ms
 from workers.lanes.runs import ResyncRuns
 from workers.resync import failing, reader
 from workers.settings import load, revision
@@ -77,6 +78,25 @@ def test_a_run_waits_while_more_than_half_of_max_backlog_is_owed(
     platform.configure(max_backlog="6", batch='{ size = 10, timeout = "60s" }')
     assert platform.ends(name).outcome == "done", "half of it is not more than half"
     assert platform.rows(8) == set()
+
+
+@on_one
+@pytest.mark.parametrize(
+    ("of", "field"), [("connector", "open_until"), ("connector", "hold_until"), ("integration", "hold_until")]
+)
+def test_what_nobody_probes_is_in_no_runs_way(platform: Platform, of: str, field: str) -> None:
+    """A connector is probed for what is owed there alone: where that was dropped, runs waited without end."""
+    redis, keys = platform.job.installation.redis, platform.job.installation.keys
+    where = keys.connector("crm") if of == "connector" else keys.integration("members")
+    platform.has(7, "a")
+    name = platform.ask(7)
+    now = redis_ms(redis)
+    redis.hset(where, mapping={field: now + 60_000, "hold_id": "1"})
+    platform.turn()
+    assert (platform.run(name).state, bool(platform.run(name).why)) == ("waiting", True)
+    redis.hset(where, field, now - 60_000)
+    redis.zadd(keys.runs_waiting, {name: 0})
+    assert (platform.ends(name).outcome, platform.rows(7)) == ("done", {"a"})
 
 
 @on_one
