@@ -170,7 +170,7 @@ class ResyncReader:
 
     def _give_up(self, run: ResyncRun, why: str) -> None:
         lane = self._runs.lane(run.integration, run.segment)
-        said = {"why": why, "stalled": "1"}  # nobody may ever deliver what stands before its mark
+        said = {"why": why, "stalled": "1", "windowed": ""}  # nobody may ever deliver what stands before its mark
         if lane.get("run") == run.id and self._runs.leave(run.id, LATER_MS, said) != "ok":
             self._runs.look(run.id, LATER_MS, said)
             return
