@@ -14,7 +14,7 @@ from workers.lanes.answers import fields_of
 from workers.lanes.runs import BY_ENTERING
 from workers.resync import changing
 from workers.resync.chosen import digest_of
-from workers.resync.judging import Accepted, Today, doubts, doubts_of_clearing, doubts_of_fields
+from workers.resync.judging import Accepted, Today, doubts, doubts_of_clearing, doubts_of_fields, sharing
 from workers.resync.keys_on_disk import KeyDifference, adopt, draft_of, read_lines, remove, remove_drafts, sign
 from workers.resync.planning import Planner
 from workers.resync.telling import MOST_UNDER_A_MARK, chunks_of
@@ -66,17 +66,14 @@ def compare(work: Work) -> ComparedSides:
     return ComparedSides(found, numbers)
 
 
-def begin(work: Work, mark: str, shared: str, compared: ComparedSides) -> None:
-    """Judges what was found, and begins to change what is to be, or only tells.
-
-    shared  as in judging.doubts
-    """
+def begin(work: Work, mark: str, compared: ComparedSides) -> None:
+    """Judges what was found, and begins to change what is to be, or only tells."""
     found, numbers = compared
     if work.run.verifies:
         _tell(work, found, numbers)
         return
     accepted = _accepted(work)
-    reasons = [*doubts_of_fields(found, accepted), *_doubts(work, found, accepted, shared)]
+    reasons = [*doubts_of_fields(found, accepted), *_doubts(work, found, accepted)]
     if reasons:
         stop(work, "needs confirmation", "; ".join(reasons), {**numbers, "shown": shown_text(found.shown)})
         return
@@ -94,8 +91,8 @@ def _accepted(work: Work) -> Accepted:
     return Accepted(run.accept_removals, run.accept_adds)
 
 
-def _doubts(work: Work, found: KeyDifference, accepted: Accepted, shared: str) -> list[str]:
-    today = _today(work)
+def _doubts(work: Work, found: KeyDifference, accepted: Accepted) -> list[str]:
+    today, shared = _today(work), sharing(work.integration, work.followers())
     if work.run.mode == "diff":
         entering = work.run.by == BY_ENTERING
         return doubts(found, accepted, today, shared=shared, entering=entering, may_skip=work.source.may_skip)

@@ -26,11 +26,11 @@ SENDING_MS = 5_000
 """What the sending of a mark takes at the most, from the moment that its run remembers."""
 
 
-def is_followed(redis: Redis, keys: Keys, settings: Settings, run: ResyncRun) -> bool:
-    """Whether its integration follows the segment."""
-    known = text_of(redis.hget(keys.segments, run.segment))
+def followers(redis: Redis, keys: Keys, settings: Settings, segment: str) -> list[Integration]:
+    """The integrations that follow the segment."""
+    known = text_of(redis.hget(keys.segments, segment))
     routes = Routes(settings.integrations, settings.default_database)
-    return run.integration in routes.known(restore(run.segment, (known or "{}").encode())).targets
+    return [settings.integrations[key] for key in routes.known(restore(segment, (known or "{}").encode())).targets]
 
 
 def cannot_be_compared(integration: Integration) -> str:

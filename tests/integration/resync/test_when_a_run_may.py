@@ -140,6 +140,39 @@ def test_rows_that_another_integration_clears_too_are_cleared_by_a_word_alone(pl
 
 
 @on_one
+@pytest.mark.parametrize(
+    ("own", "others", "field", "asks"),
+    [
+        ({}, {"scope": '{ database = "second", segments = "all" }'}, "CustomID", False),
+        ({}, {"members": LISTED}, "CustomID", True),
+        ({"members": LISTED}, {}, "CustomID", True),
+        ({"members": LISTED}, {"members": f"{LISTED} AND 1 = 1"}, "CustomID", False),
+        ({}, {}, "_id", True),
+        ({"members": LISTED}, {"members": LISTED}, "_id", True),
+        ({}, {"clear": "DELETE FROM member WHERE segment_id = {segment_id} AND 1 = 1"}, "CustomID", False),
+    ],
+    ids=["other segments", "lists, too", "is cleared", "lists others", "other key", "listed by other key", "others"],
+)
+def test_who_may_keep_the_same_segments_rows_is_asked_about_and_nobody_else(
+    platform: Platform, own: dict[str, str], others: dict[str, str], field: str, *, asks: bool
+) -> None:
+    """Each run of two brands on one connector asked; and a list of its own, or another key, hid the same clear."""
+    target, installation = platform.target, platform.job.installation
+    many = [f"k{number}" for number in range(60)]
+    platform.has(7, *many)
+    platform.target_has(7, *many, "x")
+    installation.redis.hset(platform.job.runtime.keys.removals("members"), "ever", 1)
+    other = target.integration("other", **others).replace('key = "CustomID"', f'key = "{field}"')
+    installation.configure(target.connector() + platform.source() + target.integration(**own) + other)
+    revision.publish(installation.redis, installation.keys, load(installation.file))
+    platform.job.runtime = installation.runtime()
+    run = platform.resync(7)
+    assert (run.outcome, "'other' may keep rows" in run.why) == (
+        ("needs confirmation", True) if asks else ("done", False)
+    )
+
+
+@on_one
 def test_a_run_that_has_cleared_its_segment_never_gives_up(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its table would stay empty: it waits for its source, and says why."""
     monkeypatch.setattr(failing, "LONGEST_LOOK_MS", 5)
