@@ -17,6 +17,7 @@ from workers.resync.chosen import digest_of
 from workers.resync.judging import Accepted, Today, doubts, doubts_of_clearing, doubts_of_fields, sharing
 from workers.resync.keys_on_disk import KeyDifference, adopt, draft_of, read_lines, remove, remove_drafts, sign
 from workers.resync.planning import Planner
+from workers.resync.profiles import UnfitSource
 from workers.resync.telling import MOST_UNDER_A_MARK, chunks_of
 from workers.resync.work import finish, is_free, shown_text, stop, told_keyless, while_wanted
 
@@ -74,10 +75,13 @@ def begin(work: Work, mark: str, compared: ComparedSides) -> None:
         return
     accepted = _accepted(work)
     reasons = [*doubts_of_fields(found, accepted), *_doubts(work, found, accepted)]
-    if reasons:
+    gives_up = not (work.run.has_cleared and found.members)  # else its rows are gone, and there is whom to tell
+    if reasons and gives_up:
         stop(work, "needs confirmation", "; ".join(reasons), {**numbers, "shown": shown_text(found.shown)})
         return
     if why := _too_many(work, found):
+        if not gives_up:
+            raise UnfitSource(why)
         stop(work, "failed", why, numbers)
         return
     _begin(work, mark, found, numbers)
@@ -107,9 +111,10 @@ def _too_many(work: Work, found: KeyDifference) -> str:
     many = work.run.index + found.strays + (0 if in_slices else found.members)
     if many <= MOST_UNDER_A_MARK:
         return ""
+    nothing = "no more was changed" if work.run.told else "nothing was changed"
     return (
         f"{found.strays:,} rows to remove and {found.members:,} members to tell are more than the "
-        f"{MOST_UNDER_A_MARK:,} that can be told at once; nothing was changed: expected a source that pages by a "
+        f"{MOST_UNDER_A_MARK:,} that can be told at once; {nothing}: expected a source that pages by a "
         "number, whose members are told in slices, and fewer rows to remove"
     )
 

@@ -112,6 +112,11 @@ class ResyncRun:
         return self.state == "adding" or (self.state in ("between", "marked") and self.phase == "adds")
 
     @property
+    def has_cleared(self) -> bool:
+        """Whether it has taken the segment's rows out, and would leave them out where it gave up."""
+        return self.mode == "replace" and self.told > 0
+
+    @property
     def verifies(self) -> bool:
         """Whether it only looks."""
         return self.kind == "verify"

@@ -9,9 +9,10 @@ import pytest
 from tests.integration.jobs import add
 from tests.integration.resync.platform import LISTED, Platform
 from workers.connectors.sql.sqlite.listing import SqliteLister
+from workers.control import resync as control
 from workers.lanes.clock import redis_ms
 from workers.lanes.runs import ResyncRuns
-from workers.resync import failing, reader
+from workers.resync import comparing, failing, reader
 from workers.settings import load, revision
 
 if TYPE_CHECKING:
@@ -188,3 +189,42 @@ def test_a_run_that_has_cleared_its_segment_never_gives_up(platform: Platform, m
     platform.target.run("ALTER TABLE away RENAME TO membership")
     run = platform.ends(name)
     assert (run.outcome, run.mode, platform.rows(7)) == ("done", "replace", {"a", "b"})
+
+
+@on_one
+def test_another_configuration_asks_nothing_of_a_run_that_has_cleared_its_segment(platform: Platform) -> None:
+    """As whether a column is missing: it ended with its table empty, and `status` said that nothing was changed."""
+    name = has_cleared(platform)
+    time = "{$lead._event_time}"
+    add = platform.target.queries()["add"].replace(time, f"{{if $lead.email}}{time}{{else}}{time}{{end}}")
+    platform.configure(members_query=None, add=add)
+    run = platform.ends(name)
+    assert (run.outcome, run.mode, platform.rows(7)) == ("done", "replace", {"a", "b"})
+
+
+@on_one
+def test_a_run_that_has_cleared_its_segment_waits_for_a_source_that_can_be_told(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And asks where that has no members at all: whoever has lost them, or has taken them out, knows which it is."""
+    monkeypatch.setattr(failing, "LONGEST_LOOK_MS", 5)
+    name = has_cleared(platform)
+    monkeypatch.setattr(comparing, "MOST_UNDER_A_MARK", 1)
+    platform.configure(members=platform.whole, members_query=None)
+    platform.until(name, lambda run: run.state == "ended" or run.tries > failing.MOST_TRIES)
+    assert (platform.run(name).state, "more than the 1 that can be told" in platform.run(name).why) == ("marked", True)
+    platform.loses(7, "a", "b")
+    run = platform.ends(name)
+    assert (run.outcome, "no members at all" in run.why) == ("needs confirmation", True)
+    keys = platform.job.installation.keys
+    assert platform.job.installation.redis.hexists(keys.flagged("members"), "7")
+
+
+def has_cleared(platform: Platform) -> str:
+    """A run that somebody has said yes to, and that takes the rows of segment 7 out."""
+    platform.configure(members_query=None)
+    platform.has(7, "a", "b")
+    platform.target_has(7, "x")
+    name, _ = control.confirm(platform.job.runtime, platform.resync(7).id, "removals=0,adds=2", "me")
+    platform.until_state(name, "adding")
+    return name
