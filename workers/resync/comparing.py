@@ -108,12 +108,13 @@ def _doubts(work: Work, found: KeyDifference, accepted: Accepted) -> list[str]:
 def _too_many(work: Work, found: KeyDifference) -> str:
     """Why the first mark cannot have all of it before it; "" where it can: a mark has its own place in the order."""
     in_slices = work.source.paged and found.members > changing.SMALL
-    many = work.run.index + found.strays + (0 if in_slices else found.members)
+    told = found.missing if found.repeated else found.members
+    many = work.run.index + found.strays + (0 if in_slices else told)
     if many <= MOST_UNDER_A_MARK:
         return ""
     nothing = "no more was changed" if work.run.told else "nothing was changed"
     return (
-        f"{found.strays:,} rows to remove and {found.members:,} members to tell are more than the "
+        f"{found.strays:,} rows to remove and {told:,} members to tell are more than the "
         f"{MOST_UNDER_A_MARK:,} that can be told at once; {nothing}: expected a source that pages by a "
         "number, whose members are told in slices, and fewer rows to remove"
     )

@@ -106,6 +106,19 @@ def test_more_than_a_mark_can_have_before_it_changes_nothing(
 
 
 @on_one
+def test_only_missing_members_need_room_before_a_mark_where_no_others_are_told(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a table that has a key twice: such a segment could not be made equal at all."""
+    monkeypatch.setattr(comparing, "MOST_UNDER_A_MARK", 3)
+    platform.without_unique_key()
+    platform.has(7, "a", "b", "c", "D")
+    platform.target_has(7, "a", "a", "b", "c")
+    run = platform.resync(7, **ACCEPTED)
+    assert (run.outcome, run.added, platform.rows(7)) == ("done", 1, {"a", "b", "c", "D"})
+
+
+@on_one
 def test_a_join_behind_the_limit_loses_nobody(platform: Platform) -> None:
     """Its pages have fewer rows than the LIMIT has let through."""
     platform.target.run("CREATE TABLE profile (id bigint, custom_id varchar(255))")
