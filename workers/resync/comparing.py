@@ -74,7 +74,8 @@ def begin(work: Work, mark: str, compared: ComparedSides) -> None:
         _tell(work, found, numbers)
         return
     accepted = _accepted(work)
-    reasons = [*doubts_of_fields(found, accepted), *_doubts(work, found, accepted)]
+    listed = work.run.mode == "diff"
+    reasons = [*doubts_of_fields(found, accepted, listed=listed), *_doubts(work, found, accepted)]
     gives_up = not (work.run.has_cleared and found.members)  # else its rows are gone, and there is whom to tell
     if reasons and gives_up:
         stop(work, "needs confirmation", "; ".join(reasons), {**numbers, "shown": shown_text(found.shown)})

@@ -115,9 +115,12 @@ def doubts_of_clearing(
     return reasons
 
 
-def doubts_of_fields(found: KeyDifference, accepted: Accepted) -> list[str]:
-    """The same of every run: a column that is misspelled would empty a field of all rows."""
-    if not found.lacking or not found.members or accepted != Accepted():
+def doubts_of_fields(found: KeyDifference, accepted: Accepted, *, listed: bool) -> list[str]:
+    """The same of every run: a column that is misspelled would empty a field of all rows.
+
+    listed  whether the target's rows were: where it has none of the segment's, there is no field to be emptied
+    """
+    if not found.lacking or not found.members or accepted != Accepted() or (listed and not found.rows):
         return []
     names = ", ".join(map(show, found.lacking[:MOST_NAMED]))
     lacks = f"the source has no column {names}, which the query `add` names"

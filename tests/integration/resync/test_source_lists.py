@@ -86,6 +86,20 @@ def test_a_column_that_is_missing_empties_no_field_of_all_rows(platform: Platfor
 
 
 @on_one
+def test_a_column_that_is_missing_is_none_of_a_target_without_rows(platform: Platform) -> None:
+    """A field that only some profiles have was asked about for each new segment. What nobody lists may have rows."""
+    loop = "{for $index, $lead = $batch}({segment_id}, '{$lead.CustomID}', '{$lead.Seen}'){autocomma}{end}"
+    add = f"INSERT INTO member (segment_id, client_id, updated) VALUES {loop}"
+    platform.configure(add=add)
+    platform.has(7, "a")
+    assert (platform.resync(7).outcome, platform.rows(7)) == ("done", {"a"})
+    platform.configure(add=add, members_query=None)
+    platform.has(8, "a")
+    asking = platform.resync(8)
+    assert (asking.outcome, "no column 'Seen'" in asking.why) == ("needs confirmation", True)
+
+
+@on_one
 @pytest.mark.parametrize("paged", [False, True])
 def test_more_than_a_mark_can_have_before_it_changes_nothing(
     platform: Platform, monkeypatch: pytest.MonkeyPatch, *, paged: bool
