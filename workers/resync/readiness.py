@@ -35,7 +35,7 @@ def followers(redis: Redis, keys: Keys, settings: Settings, segment: str) -> lis
 
 def cannot_be_compared(integration: Integration) -> str:
     """Why nobody can verify an integration's target, where all members would seem to be missing; "" where one can."""
-    if integration.members is not None or integration.fields is not None:
+    if integration.is_listed:
         return ""
     return (
         f"{integration.key} has no query `members`, so that nothing lists its rows and they cannot be compared; "
