@@ -155,7 +155,7 @@ def test_rows_that_another_integration_clears_too_are_cleared_by_a_word_alone(pl
     ids=["other segments", "lists, too", "is cleared", "lists others", "other key", "listed by other key", "others"],
 )
 def test_who_may_keep_the_same_segments_rows_is_asked_about_and_nobody_else(
-    platform: Platform, own: dict[str, str], others: dict[str, str], field: str, *, asks: bool
+    platform: Platform, own: dict[str, Any], others: dict[str, Any], field: str, *, asks: bool
 ) -> None:
     """Each run of two brands on one connector asked; and a list of its own, or another key, hid the same clear."""
     target, installation = platform.target, platform.job.installation
