@@ -8,6 +8,7 @@ import pytest
 
 from tests.integration.jobs import add
 from tests.integration.resync.platform import LISTED, Platform
+from workers.cli.commands import resync as command
 from workers.connectors.sql.sqlite.listing import SqliteLister
 from workers.control import resync as control
 from workers.lanes.clock import redis_ms
@@ -216,6 +217,7 @@ def test_a_run_that_has_cleared_its_segment_waits_for_a_source_that_can_be_told(
     platform.loses(7, "a", "b")
     run = platform.ends(name)
     assert (run.outcome, "no members at all" in run.why) == ("needs confirmation", True)
+    assert ": no more was changed, since" in command._verdict(run)
     keys = platform.job.installation.keys
     assert platform.job.installation.redis.hexists(keys.flagged("members"), "7")
 

@@ -259,7 +259,8 @@ def _verdict(run: ResyncRun) -> str:
     if run.outcome == control.CONFIRMABLE:
         accept = f"removals={run.strays},adds={run.missing}"
         command = f"segsync resync --confirm {run.id} --accept {accept}"
-        return f"{where}: nothing was changed, since {run.why}. If that is right: {command}"
+        changed = "no more was changed" if run.told else "nothing was changed"
+        return f"{where}: {changed}, since {run.why}. If that is right: {command}"
     return f"{where}: {run.outcome}: {run.why}"
 
 
