@@ -189,6 +189,11 @@ class Integration:
     def __post_init__(self) -> None:
         object.__setattr__(self, "digest", self._fingerprint())
 
+    @property
+    def is_listed(self) -> bool:
+        """Whether anything lists what the target has of a segment: a query, or an ad account's store."""
+        return self.members is not None or self.fields is not None
+
     def answers(self, kind: QueryKind) -> bool:
         """Whether the target is told of such events; what it is not told of makes nothing moot."""
         return self.fields is not None or kind in self.queries

@@ -46,7 +46,7 @@ def flag_entering(redis: Redis, keys: Keys, before: Published | None, settings: 
 def schedule_verifications(redis: Redis, keys: Keys, settings: Settings) -> None:
     """Notes which integrations verify by themselves; the reader forgets those that do not any more."""
     for each in settings.integrations.values():
-        if each.verify is not None:
+        if each.verify is not None and each.is_listed:
             redis.zadd(keys.verifications, {each.key: 0}, nx=True)
 
 

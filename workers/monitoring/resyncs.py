@@ -126,7 +126,7 @@ def needs_of_resyncs(found: ResyncState) -> Iterator[Need]:
         integration, _, segment = lane.partition(":")
         yield Need(
             f"asking {lane}",
-            f"run {name} (segment {segment} of {integration}) has changed nothing and waits for your word: "
+            f"run {name} (segment {segment} of {integration}) waits for your word, and changes no more until then: "
             f"`segsync resync --list` says why; --confirm {name} or --cancel {name}",
         )
     if len(found.asking) > SHOWN:

@@ -14,9 +14,10 @@ from workers.lanes.answers import fields_of
 from workers.lanes.runs import BY_ENTERING
 from workers.resync import changing
 from workers.resync.chosen import digest_of
-from workers.resync.judging import Accepted, Today, doubts, doubts_of_clearing, doubts_of_fields
+from workers.resync.judging import Accepted, Today, doubts, doubts_of_clearing, doubts_of_fields, sharing
 from workers.resync.keys_on_disk import KeyDifference, adopt, draft_of, read_lines, remove, remove_drafts, sign
 from workers.resync.planning import Planner
+from workers.resync.profiles import UnfitSource
 from workers.resync.telling import MOST_UNDER_A_MARK, chunks_of
 from workers.resync.work import finish, is_free, shown_text, stop, told_keyless, while_wanted
 
@@ -66,21 +67,22 @@ def compare(work: Work) -> ComparedSides:
     return ComparedSides(found, numbers)
 
 
-def begin(work: Work, mark: str, shared: str, compared: ComparedSides) -> None:
-    """Judges what was found, and begins to change what is to be, or only tells.
-
-    shared  as in judging.doubts
-    """
+def begin(work: Work, mark: str, compared: ComparedSides) -> None:
+    """Judges what was found, and begins to change what is to be, or only tells."""
     found, numbers = compared
     if work.run.verifies:
         _tell(work, found, numbers)
         return
     accepted = _accepted(work)
-    reasons = [*doubts_of_fields(found, accepted), *_doubts(work, found, accepted, shared)]
-    if reasons:
+    listed = work.run.mode == "diff"
+    reasons = [*doubts_of_fields(found, accepted, listed=listed), *_doubts(work, found, accepted)]
+    gives_up = not (work.run.has_cleared and found.members)  # else its rows are gone, and there is whom to tell
+    if reasons and gives_up:
         stop(work, "needs confirmation", "; ".join(reasons), {**numbers, "shown": shown_text(found.shown)})
         return
     if why := _too_many(work, found):
+        if not gives_up:
+            raise UnfitSource(why)
         stop(work, "failed", why, numbers)
         return
     _begin(work, mark, found, numbers)
@@ -94,8 +96,8 @@ def _accepted(work: Work) -> Accepted:
     return Accepted(run.accept_removals, run.accept_adds)
 
 
-def _doubts(work: Work, found: KeyDifference, accepted: Accepted, shared: str) -> list[str]:
-    today = _today(work)
+def _doubts(work: Work, found: KeyDifference, accepted: Accepted) -> list[str]:
+    today, shared = _today(work), sharing(work.integration, work.followers())
     if work.run.mode == "diff":
         entering = work.run.by == BY_ENTERING
         return doubts(found, accepted, today, shared=shared, entering=entering, may_skip=work.source.may_skip)
@@ -107,12 +109,14 @@ def _doubts(work: Work, found: KeyDifference, accepted: Accepted, shared: str) -
 def _too_many(work: Work, found: KeyDifference) -> str:
     """Why the first mark cannot have all of it before it; "" where it can: a mark has its own place in the order."""
     in_slices = work.source.paged and found.members > changing.SMALL
-    many = work.run.index + found.strays + (0 if in_slices else found.members)
+    told = found.missing if found.repeated else found.members
+    many = work.run.index + found.strays + (0 if in_slices else told)
     if many <= MOST_UNDER_A_MARK:
         return ""
+    nothing = "no more was changed" if work.run.told else "nothing was changed"
     return (
-        f"{found.strays:,} rows to remove and {found.members:,} members to tell are more than the "
-        f"{MOST_UNDER_A_MARK:,} that can be told at once; nothing was changed: expected a source that pages by a "
+        f"{found.strays:,} rows to remove and {told:,} members to tell are more than the "
+        f"{MOST_UNDER_A_MARK:,} that can be told at once; {nothing}: expected a source that pages by a "
         "number, whose members are told in slices, and fewer rows to remove"
     )
 

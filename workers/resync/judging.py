@@ -49,22 +49,25 @@ class Today(NamedTuple):
     ever: bool = True
 
 
-def sharing(integration: Integration, every: Iterable[Integration]) -> str:
-    """Those of all integrations that may write to the same table as this one, as they are told; "" for none."""
+def sharing(integration: Integration, followers: Iterable[Integration]) -> str:
+    """Those of a segment's followers that may keep its rows in the same table, as they are told; "" for none."""
     others = [
         repr(other.key)
-        for other in every
+        for other in followers
         if other.key != integration.key
         and other.connector == integration.connector
-        and (_names_rows(other) & _names_rows(integration))
+        and _keep_rows_together(integration, other)
     ]
     return ", ".join(sorted(others)[:5])
 
 
-def _names_rows(integration: Integration) -> frozenset[str]:
-    """Digests of the queries that say which rows of a segment are its own: one that lists them, or takes all out."""
-    queries = integration.members, integration.queries.get(QueryKind.CLEAR) if integration.members is None else None
-    return frozenset(query.digest for query in queries if query is not None)
+def _keep_rows_together(one: Integration, other: Integration) -> bool:
+    """By the same list of a segment's rows; or by the same clear, where one of them has nothing that lists its own."""
+    if one.members is not None and other.members is not None:
+        return one.members.wording == other.members.wording
+    clears = [each.queries.get(QueryKind.CLEAR) for each in (one, other)]
+    wordings = {clear.wording if clear is not None else None for clear in clears}
+    return len(wordings) == 1 and None not in wordings
 
 
 def doubts(
@@ -112,9 +115,12 @@ def doubts_of_clearing(
     return reasons
 
 
-def doubts_of_fields(found: KeyDifference, accepted: Accepted) -> list[str]:
-    """The same of every run: a column that is misspelled would empty a field of all rows."""
-    if not found.lacking or not found.members or accepted != Accepted():
+def doubts_of_fields(found: KeyDifference, accepted: Accepted, *, listed: bool) -> list[str]:
+    """The same of every run: a column that is misspelled would empty a field of all rows.
+
+    listed  whether the target's rows were: where it has none of the segment's, there is no field to be emptied
+    """
+    if not found.lacking or not found.members or accepted != Accepted() or (listed and not found.rows):
         return []
     names = ", ".join(map(show, found.lacking[:MOST_NAMED]))
     lacks = f"the source has no column {names}, which the query `add` names"

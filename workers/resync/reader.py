@@ -28,7 +28,6 @@ from workers.resync.comparing import begin, compare
 from workers.resync.ending import RunBooks, end, leaves_need
 from workers.resync.failing import fail
 from workers.resync.folder import make_private
-from workers.resync.judging import sharing
 from workers.resync.keys_on_disk import remove
 from workers.resync.patience import granted
 from workers.resync.places import Apart, place_of
@@ -37,9 +36,9 @@ from workers.resync.readiness import (
     SENDING_MS,
     behind,
     cannot_be_compared,
+    followers,
     has_changed,
     in_the_way,
-    is_followed,
     may_be_on_its_way,
     note_stalled,
     sent_ms,
@@ -114,7 +113,7 @@ class ResyncReader:
     def _begin(self, work: Work, mark: str, outcome: Outcome) -> None:
         if isinstance(outcome, Exception):
             raise outcome
-        begin(work, mark, sharing(work.integration, self._settings.integrations.values()), outcome)
+        begin(work, mark, outcome)
 
     def _due(self) -> list[str]:
         now = redis_ms(self._lanes.redis)
@@ -155,7 +154,7 @@ class ResyncReader:
             keys=self._lanes.keys,
             folder=self._folder / run.id,
             keep=partial(self._keep, granted(settings)),
-            follows=partial(is_followed, self._lanes.redis, self._lanes.keys, self._settings, run),
+            followers=partial(followers, self._lanes.redis, self._lanes.keys, self._settings, run.segment),
             name=segment.name if segment else None,
         )
 
@@ -170,7 +169,7 @@ class ResyncReader:
 
     def _give_up(self, run: ResyncRun, why: str) -> None:
         lane = self._runs.lane(run.integration, run.segment)
-        said = {"why": why, "stalled": "1"}  # nobody may ever deliver what stands before its mark
+        said = {"why": why, "stalled": "1", "windowed": ""}  # nobody may ever deliver what stands before its mark
         if lane.get("run") == run.id and self._runs.leave(run.id, LATER_MS, said) != "ok":
             self._runs.look(run.id, LATER_MS, said)
             return

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from workers.connectors.contract import POSITION
-from workers.lanes.answers import field_of, fields_of, text_of
+from workers.lanes.answers import field_of, fields_of, members_of, some_fields_of, text_of
+from workers.lanes.clock import redis_ms
 from workers.lanes.runs import OPEN_AT_MOST
+from workers.lanes.store import PERMIT_MS
 from workers.resync.work import is_free
 from workers.routing.position import Position
 from workers.routing.routes import Routes, restore
@@ -24,16 +26,16 @@ SENDING_MS = 5_000
 """What the sending of a mark takes at the most, from the moment that its run remembers."""
 
 
-def is_followed(redis: Redis, keys: Keys, settings: Settings, run: ResyncRun) -> bool:
-    """Whether its integration follows the segment."""
-    known = text_of(redis.hget(keys.segments, run.segment))
+def followers(redis: Redis, keys: Keys, settings: Settings, segment: str) -> list[Integration]:
+    """The integrations that follow the segment."""
+    known = text_of(redis.hget(keys.segments, segment))
     routes = Routes(settings.integrations, settings.default_database)
-    return run.integration in routes.known(restore(run.segment, (known or "{}").encode())).targets
+    return [settings.integrations[key] for key in routes.known(restore(segment, (known or "{}").encode())).targets]
 
 
 def cannot_be_compared(integration: Integration) -> str:
     """Why nobody can verify an integration's target, where all members would seem to be missing; "" where one can."""
-    if integration.members is not None or integration.fields is not None:
+    if integration.is_listed:
         return ""
     return (
         f"{integration.key} has no query `members`, so that nothing lists its rows and they cannot be compared; "
@@ -56,8 +58,8 @@ def in_the_way(work: Work) -> str:
         return why
     # Outside of the window a source may be read, and what needs a word be told of; and not one after the other.
     goes_on = run.state == "between" and run.phase == "adds"
-    if _is_closed(work) and (goes_on or work.redis.scard(work.keys.runs_stalled) >= OPEN_AT_MOST):
-        return f"{run.integration} waits for its window"
+    if _is_closed(work) and (goes_on or _others_at_windows(work) >= OPEN_AT_MOST):
+        return _at_window(run)
     hold = work.lane().get("hold", "")
     if hold and (run.verifies or not hold.startswith(f"{POSITION}:")):  # which a run that changes things settles
         return "its lane is held"
@@ -65,6 +67,18 @@ def in_the_way(work: Work) -> str:
     if limit and int(state.get("backlog", 0)) > limit / 2:
         return f"{run.integration} owes more than half of its max_backlog"
     return ""
+
+
+def _others_at_windows(work: Work) -> int:
+    """Runs beside this one that stand still until a window opens; who is paused or out of reach stands in its own."""
+    pipe = work.redis.pipeline(transaction=False)
+    for name in members_of(work.redis, work.keys.runs_stalled) - {work.run.id}:
+        pipe.hget(work.keys.run(name), "windowed")
+    return sum(value == b"1" for value in pipe.execute())
+
+
+def _at_window(run: ResyncRun) -> str:
+    return f"{run.integration} waits for its window"
 
 
 def may_be_on_its_way(work: Work) -> bool:
@@ -84,18 +98,22 @@ def note_stalled(work: Work) -> None:
     run = work.run
     if run.state == "waiting":
         return
-    stands_still = in_the_way(work) if run.state == "between" else _stands_at_mark(work)
-    stalled = "1" if stands_still else ""
-    if stalled != run.stalled:
-        work.runs.look(run.id, None, {"stalled": stalled})
+    why = in_the_way(work) if run.state == "between" else _stands_at_mark(work)
+    stalled, windowed = "1" if why else "", "1" if why == _at_window(run) else ""
+    if (stalled, windowed) != (run.stalled, run.windowed):
+        work.runs.look(run.id, None, {"stalled": stalled, "windowed": windowed})
 
 
-def _stands_at_mark(work: Work) -> bool:
-    """Whether nobody delivers what stands before the mark until somebody does something, or a window opens."""
-    if still(work.redis, work.keys, work.run.integration):
-        return True
+def _stands_at_mark(work: Work) -> str:
+    """Why nobody delivers what stands before the mark until somebody does something, or a window opens; "" else."""
+    if why := still(work.redis, work.keys, work.run.integration):
+        return why
     lane = work.lane()
-    return not is_free(lane) and ("hold" in lane or _is_closed(work))
+    if is_free(lane):
+        return ""
+    if "hold" in lane:
+        return "its lane is held"
+    return _at_window(work.run) if _is_closed(work) else ""
 
 
 def _is_closed(work: Work) -> bool:
@@ -111,11 +129,13 @@ def still(redis: Redis, keys: Keys, integration: str) -> str:
 def _still(redis: Redis, keys: Keys, integration: str, state: dict[str, str]) -> str:
     if "paused" in state or state.get("active") != "1":
         return f"{integration} is paused"
-    if float(state.get("hold_until", 0)) > 0:
-        return f"{integration} is held"
     connector = state.get("connector", "")
-    held, is_open = redis.hmget(keys.connector(connector), "hold_until", "open_until")
-    if held or is_open:
+    held, is_open = some_fields_of(redis, keys.connector(connector), ("hold_until", "open_until"))
+    # With its probe overdue by more than a wake-up's time nobody probes, as nothing is owed there: what is told would.
+    over = redis_ms(redis) - PERMIT_MS
+    if float(state.get("hold_until", 0)) > over:
+        return f"{integration} is held"
+    if float(held or 0) > over or float(is_open or 0) > over:
         return f"connector {connector} is {'held' if held else 'out of reach'}"
     return ""
 

@@ -28,7 +28,8 @@ class ResyncRun:
     after      `_id` of the last member that was told; None for none
     looks      how often a verification has compared
     accepted_of  digest of the run that has asked for the word which was given; "" where it says nothing
-    stalled    "1" while its integration is paused or held
+    stalled    "1" while it stands still until somebody does something, its target is there, or a window opens
+    windowed   "1" where that is a window alone
     tries      failures one after the other
     again      says who has asked for it once more since its mark was sent; "" for nobody
     counted    refused ones that have no entry, since the quarantine had no room
@@ -71,6 +72,7 @@ class ResyncRun:
     accept_adds: int | None = None
     accepted_of: str = ""
     stalled: str = ""
+    windowed: str = ""
     again: str = ""
     cancelled: str = ""
     outcome: str = ""
@@ -110,6 +112,11 @@ class ResyncRun:
         return self.state == "adding" or (self.state in ("between", "marked") and self.phase == "adds")
 
     @property
+    def has_cleared(self) -> bool:
+        """Whether it has taken the segment's rows out, and would leave them out where it gave up."""
+        return self.mode == "replace" and self.told > 0
+
+    @property
     def verifies(self) -> bool:
         """Whether it only looks."""
         return self.kind == "verify"
@@ -118,7 +125,7 @@ class ResyncRun:
 _WORDS = (
     *("id", "integration", "segment", "kind", "by", "state", "phase", "mode", "digest", "first"),
     *("stalled", "cancelled", "outcome", "why", "shown", "disk", "answered", "place", "again"),
-    "accepted_of",
+    *("accepted_of", "windowed"),
 )
 _NUMBERS = (
     *("asked", "marked", "reached", "index", "looks", "tries", "members", "rows", "missing", "strays"),

@@ -1,9 +1,10 @@
 """Verifications that nobody asks for: `verify = "1d"` of an integration looks at each of its segments once a day.
 
 They are spread over the time, and wait while any other run goes on or waits for its turn: a round that takes longer
-than it should just ends later. An integration that is paused or held is passed over meanwhile, and what stands still
-with it keeps nobody else's verifications waiting. A round's segments stand in a list; who dies with one in hand leaves
-it to the next round.
+than it should just ends later. An integration that is paused or held, or whose connector is held or out of reach, is
+passed over meanwhile; and runs that stand still, be it for a window, a held lane or an integration that is not applied,
+keep nobody else's verifications waiting. A round's segments stand in a list; who dies with one in hand leaves it to the
+next round. What nothing lists is not verified: each of its segments would fail, round after round.
 """
 
 from __future__ import annotations
@@ -52,7 +53,7 @@ class Schedule:
                 self._redis.zadd(self._keys.verifications, {LEAVING: now + SOONEST_MS})
                 continue
             found = self._settings.integrations.get(integration)
-            if found is None or found.verify is None:
+            if found is None or found.verify is None or not found.is_listed:
                 keys = self._keys
                 self._redis.zrem(keys.verifications, integration)
                 self._redis.delete(keys.verify_left(integration), keys.verify_round(integration))

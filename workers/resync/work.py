@@ -48,7 +48,7 @@ class Work:
     way       to the segment's rows in the target
     folder    this run's own, on this host
     keep      says that the reader goes on; raises ReadingLost
-    follows   whether the integration follows the segment by now
+    followers  the integrations that follow the segment by now
     name      the segment's, if it is known
     """
 
@@ -62,7 +62,7 @@ class Work:
     keys: Keys
     folder: Path
     keep: Callable[[], None]
-    follows: Callable[[], bool]
+    followers: Callable[[], list[Integration]]
     name: str | None
 
     @property
@@ -74,6 +74,10 @@ class Work:
     def books(self) -> RunBooks:
         """Where its end is written down."""
         return RunBooks(self.runs, self.redis, self.keys, self.folder)
+
+    def follows(self) -> bool:
+        """Whether the run's integration follows the segment by now."""
+        return any(each.key == self.run.integration for each in self.followers())
 
     def lane(self) -> dict[str, str]:
         """The lane's hash."""

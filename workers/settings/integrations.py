@@ -44,6 +44,7 @@ def read_integrations(
         if integration:
             found[key] = integration
     compiler.warnings += _overlaps(found.values())
+    compiler.warnings += _unlisted(found.values())
     return found
 
 
@@ -132,6 +133,14 @@ def _ordering(table: TomlTable) -> Ordering | None:
         return None
     chosen = table.choice("ordering", _ORDERINGS)
     return Ordering(chosen) if chosen in _ORDERINGS else None
+
+
+def _unlisted(integrations: Iterable[Integration]) -> Iterable[Mistake]:
+    """One warning for each integration that is to be verified, and has nothing that lists its rows."""
+    for each in integrations:
+        if each.verify is not None and not each.is_listed:
+            what = "has no effect without a query `members`, which lists a segment's rows; expected one beside `add`"
+            yield Mistake(f"integrations.{each.key}.verify", what)
 
 
 def _overlaps(integrations: Iterable[Integration]) -> Iterable[Mistake]:

@@ -71,6 +71,7 @@ class Query:
     fields       the profiles' top-level fields that it uses; "*" where it uses a whole profile
     identifying  the fields it uses, as paths, in order of appearance: what `key` is derived from
     digest       short hash of text, dialect and settings
+    wording      of text and dialect alone: the same text does the same to a table, whatever the key
     naming       how it names rows: by the key alone, or by what cannot be judged from its text
     warnings     what is allowed and probably not meant
     only_inserts surely none of its statements is anything but an INSERT
@@ -89,6 +90,7 @@ class Query:
         "only_inserts",
         "told",
         "warnings",
+        "wording",
     )
 
     def __init__(
@@ -97,7 +99,7 @@ class Query:
         target: CodeTarget,
         used: list[Field],
         naming: RowNaming,
-        digest: str,
+        digests: tuple[str, str],
         warnings: list[Mistake],
         *,
         only_inserts: bool,
@@ -112,7 +114,7 @@ class Query:
         self._target = target
         self.fields = frozenset(str(one.steps[0]) if one.steps else "*" for one in used)
         self.identifying = tuple(dict.fromkeys(one.name for one in used))
-        self.digest = digest
+        self.digest, self.wording = digests
         self.warnings = warnings
 
     def render(self, rows: Sequence[Row], segment: SegmentView, size: int | None = None) -> list[str]:
@@ -213,10 +215,10 @@ def compile_query(
     if text.mistakes:
         raise TemplateErrors(sorted(text.mistakes, key=lambda mistake: (mistake.line or 0, mistake.column or 0)))
     warn(text, parsed, statements, kind, key, batch=batch)
-    digest = _digest(source, dialect, kind, str(batch), *key, timezone, *sorted(allow))
+    digests = _digest(source, dialect, kind, str(batch), *key, timezone, *sorted(allow)), _digest(source, dialect)
     code, only, chosen = Renderer(statements, target), all(map(_is_insert, statements)), choices(parsed.nodes)
     return Query(
-        code, target, parsed.fields, naming, digest, text.warnings, only_inserts=only, told=told, choices=chosen
+        code, target, parsed.fields, naming, digests, text.warnings, only_inserts=only, told=told, choices=chosen
     )
 
 

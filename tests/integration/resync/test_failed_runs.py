@@ -10,6 +10,7 @@ import pytest
 from tests.integration.jobs import add
 from tests.integration.resync.platform import LISTED, Platform
 from workers.control import resync as control
+from workers.control.entering import schedule_verifications
 from workers.errors import WrongUsage
 from workers.lanes.clock import redis_ms
 from workers.lanes.runs import BY_ENTERING, ResyncRuns
@@ -174,6 +175,19 @@ def test_a_segment_whose_resync_on_entering_fails_is_flagged(platform: Platform)
     name, _ = ResyncRuns(platform.job.runtime.lanes).ask("members", "7", BY_ENTERING)
     assert platform.ends(name).outcome == "failed"
     assert redis.smembers(keys.resync("members")) == {b"7"}
+
+
+def test_nothing_asks_for_a_verification_of_what_nothing_lists(platform: Platform) -> None:
+    """Each segment failed, round after round. What an older version has noted is forgotten."""
+    platform.configure(members_query=None, verify='"1h"')
+    redis, keys, runtime = platform.job.installation.redis, platform.job.installation.keys, platform.job.runtime
+    platform.job.push(add(7, "a"))
+    platform.delivered()
+    schedule_verifications(redis, keys, runtime.applied.settings)
+    assert not redis.exists(keys.verifications)
+    redis.zadd(keys.verifications, {"members": 0})
+    assert (Schedule(runtime.lanes, runtime.applied.settings).ask(), redis.zcard(keys.runs_waiting)) == (0, 0)
+    assert not redis.exists(keys.verifications)
 
 
 def test_what_nothing_lists_is_not_verified(platform: Platform) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.integration.resync.platform import Platform
+from workers.cli.exit_status import NEEDS_SOMEONE
 from workers.control import resync as control
 from workers.errors import WrongUsage
 from workers.lanes.runs import ReadingLost, ResyncRuns
@@ -153,11 +154,12 @@ def test_who_asks_is_told_that_it_is_done_once_more(platform: Platform) -> None:
 
 @on_one
 def test_who_asks_beside_a_run_that_is_cancelled_is_told_so(platform: Platform) -> None:
-    """The request is the run's that has not begun, and ends with it."""
+    """The request is the run's that has not begun, and ends with it: a script is not to take it for done."""
     name = platform.ask(7)
     platform.cancel(name)
-    asked = platform.job.installation.segsync("resync", "members", "--segment", "7").stdout
-    assert asked == f"run {name}: segment 7 of members, which test has cancelled: ask again once it is over\n"
+    asked = platform.job.installation.segsync("resync", "members", "--segment", "7")
+    assert asked.stdout == f"run {name}: segment 7 of members, which test has cancelled: ask again once it is over\n"
+    assert asked.returncode == NEEDS_SOMEONE
     assert platform.ends(name).outcome == "cancelled"
 
 

@@ -199,6 +199,30 @@ def test_runs_that_wait_for_their_window_leave_room_for_others(
 
 
 @on_one
+@pytest.mark.parametrize("who", ["itself", "paused"])
+def test_only_others_that_wait_for_a_window_keep_a_run_from_reading_before_its_own(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch, who: str
+) -> None:
+    """Eight runs of a paused integration kept all with windows from being read by day."""
+    monkeypatch.setattr(readiness, "OPEN_AT_MOST", 1)
+    redis, keys = platform.job.installation.redis, platform.job.installation.keys
+    if who == "paused":
+        name = in_the_middle(platform)
+        redis.hset(keys.integration("members"), "paused", "1")
+        platform.turn()
+        assert platform.run(name).stalled == "1"
+        redis.zrem(keys.runs, name)
+        redis.hdel(keys.integration("members"), "paused")
+    platform.configure(window=closed())
+    asked = platform.ask(8)
+    if who == "itself":
+        redis.sadd(keys.runs_stalled, asked)
+        redis.hset(keys.run(asked), mapping={"stalled": "1", "windowed": "1"})
+    platform.turn()
+    assert (platform.run(asked).state, platform.run(asked).why) == ("marked", "")
+
+
+@on_one
 def test_between_two_slices_a_run_waits_for_its_window(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(changing, "SMALL", 1)
     redis, keys = platform.job.installation.redis, platform.job.installation.keys

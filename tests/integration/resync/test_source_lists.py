@@ -86,6 +86,20 @@ def test_a_column_that_is_missing_empties_no_field_of_all_rows(platform: Platfor
 
 
 @on_one
+def test_a_column_that_is_missing_is_none_of_a_target_without_rows(platform: Platform) -> None:
+    """A field that only some profiles have was asked about for each new segment. What nobody lists may have rows."""
+    loop = "{for $index, $lead = $batch}({segment_id}, '{$lead.CustomID}', '{$lead.Seen}'){autocomma}{end}"
+    add = f"INSERT INTO member (segment_id, client_id, updated) VALUES {loop}"
+    platform.configure(add=add)
+    platform.has(7, "a")
+    assert (platform.resync(7).outcome, platform.rows(7)) == ("done", {"a"})
+    platform.configure(add=add, members_query=None)
+    platform.has(8, "a")
+    asking = platform.resync(8)
+    assert (asking.outcome, "no column 'Seen'" in asking.why) == ("needs confirmation", True)
+
+
+@on_one
 @pytest.mark.parametrize("paged", [False, True])
 def test_more_than_a_mark_can_have_before_it_changes_nothing(
     platform: Platform, monkeypatch: pytest.MonkeyPatch, *, paged: bool
@@ -103,6 +117,19 @@ def test_more_than_a_mark_can_have_before_it_changes_nothing(
         return
     assert (run.outcome, platform.rows(7), platform.lane(7)) == ("failed", {"x"}, {})
     assert "1 rows to remove and 4 members to tell are more than the 3" in run.why
+
+
+@on_one
+def test_only_missing_members_need_room_before_a_mark_where_no_others_are_told(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a table that has a key twice: such a segment could not be made equal at all."""
+    monkeypatch.setattr(comparing, "MOST_UNDER_A_MARK", 3)
+    platform.without_unique_key()
+    platform.has(7, "a", "b", "c", "D")
+    platform.target_has(7, "a", "a", "b", "c")
+    run = platform.resync(7, **ACCEPTED)
+    assert (run.outcome, run.added, platform.rows(7)) == ("done", 1, {"a", "b", "c", "D"})
 
 
 @on_one

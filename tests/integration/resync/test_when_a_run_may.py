@@ -8,9 +8,12 @@ import pytest
 
 from tests.integration.jobs import add
 from tests.integration.resync.platform import LISTED, Platform
+from workers.cli.commands import resync as command
 from workers.connectors.sql.sqlite.listing import SqliteLister
+from workers.control import resync as control
+from workers.lanes.clock import redis_ms
 from workers.lanes.runs import ResyncRuns
-from workers.resync import failing, reader
+from workers.resync import comparing, failing, reader
 from workers.settings import load, revision
 
 if TYPE_CHECKING:
@@ -80,6 +83,25 @@ def test_a_run_waits_while_more_than_half_of_max_backlog_is_owed(
 
 
 @on_one
+@pytest.mark.parametrize(
+    ("of", "field"), [("connector", "open_until"), ("connector", "hold_until"), ("integration", "hold_until")]
+)
+def test_what_nobody_probes_is_in_no_runs_way(platform: Platform, of: str, field: str) -> None:
+    """A connector is probed for what is owed there alone: where that was dropped, runs waited without end."""
+    redis, keys = platform.job.installation.redis, platform.job.installation.keys
+    where = keys.connector("crm") if of == "connector" else keys.integration("members")
+    platform.has(7, "a")
+    name = platform.ask(7)
+    now = redis_ms(redis)
+    redis.hset(where, mapping={field: now + 60_000, "hold_id": "1"})
+    platform.turn()
+    assert (platform.run(name).state, bool(platform.run(name).why)) == ("waiting", True)
+    redis.hset(where, field, now - 60_000)
+    redis.zadd(keys.runs_waiting, {name: 0})
+    assert (platform.ends(name).outcome, platform.rows(7)) == ("done", {"a"})
+
+
+@on_one
 @pytest.mark.parametrize("other", [LISTED, f"{LISTED} AND 1 = 1"], ids=["same query", "other query"])
 def test_rows_that_another_integration_lists_too_are_removed_by_a_word_alone(platform: Platform, other: str) -> None:
     """They may be its own; by the same query on the same connector, that is."""
@@ -120,6 +142,39 @@ def test_rows_that_another_integration_clears_too_are_cleared_by_a_word_alone(pl
 
 
 @on_one
+@pytest.mark.parametrize(
+    ("own", "others", "field", "asks"),
+    [
+        ({}, {"scope": '{ database = "second", segments = "all" }'}, "CustomID", False),
+        ({}, {"members": LISTED}, "CustomID", True),
+        ({"members": LISTED}, {}, "CustomID", True),
+        ({"members": LISTED}, {"members": f"{LISTED} AND 1 = 1"}, "CustomID", False),
+        ({}, {}, "_id", True),
+        ({"members": LISTED}, {"members": LISTED}, "_id", True),
+        ({}, {"clear": "DELETE FROM member WHERE segment_id = {segment_id} AND 1 = 1"}, "CustomID", False),
+    ],
+    ids=["other segments", "lists, too", "is cleared", "lists others", "other key", "listed by other key", "others"],
+)
+def test_who_may_keep_the_same_segments_rows_is_asked_about_and_nobody_else(
+    platform: Platform, own: dict[str, Any], others: dict[str, Any], field: str, *, asks: bool
+) -> None:
+    """Each run of two brands on one connector asked; and a list of its own, or another key, hid the same clear."""
+    target, installation = platform.target, platform.job.installation
+    many = [f"k{number}" for number in range(60)]
+    platform.has(7, *many)
+    platform.target_has(7, *many, "x")
+    installation.redis.hset(platform.job.runtime.keys.removals("members"), "ever", 1)
+    other = target.integration("other", **others).replace('key = "CustomID"', f'key = "{field}"')
+    installation.configure(target.connector() + platform.source() + target.integration(**own) + other)
+    revision.publish(installation.redis, installation.keys, load(installation.file))
+    platform.job.runtime = installation.runtime()
+    run = platform.resync(7)
+    assert (run.outcome, "'other' may keep rows" in run.why) == (
+        ("needs confirmation", True) if asks else ("done", False)
+    )
+
+
+@on_one
 def test_a_run_that_has_cleared_its_segment_never_gives_up(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its table would stay empty: it waits for its source, and says why."""
     monkeypatch.setattr(failing, "LONGEST_LOOK_MS", 5)
@@ -135,3 +190,43 @@ def test_a_run_that_has_cleared_its_segment_never_gives_up(platform: Platform, m
     platform.target.run("ALTER TABLE away RENAME TO membership")
     run = platform.ends(name)
     assert (run.outcome, run.mode, platform.rows(7)) == ("done", "replace", {"a", "b"})
+
+
+@on_one
+def test_another_configuration_asks_nothing_of_a_run_that_has_cleared_its_segment(platform: Platform) -> None:
+    """As whether a column is missing: it ended with its table empty, and `status` said that nothing was changed."""
+    name = has_cleared(platform)
+    time = "{$lead._event_time}"
+    add = platform.target.queries()["add"].replace(time, f"{{if $lead.email}}{time}{{else}}{time}{{end}}")
+    platform.configure(members_query=None, add=add)
+    run = platform.ends(name)
+    assert (run.outcome, run.mode, platform.rows(7)) == ("done", "replace", {"a", "b"})
+
+
+@on_one
+def test_a_run_that_has_cleared_its_segment_waits_for_a_source_that_can_be_told(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And asks where that has no members at all: whoever has lost them, or has taken them out, knows which it is."""
+    monkeypatch.setattr(failing, "LONGEST_LOOK_MS", 5)
+    name = has_cleared(platform)
+    monkeypatch.setattr(comparing, "MOST_UNDER_A_MARK", 1)
+    platform.configure(members=platform.whole, members_query=None)
+    platform.until(name, lambda run: run.state == "ended" or run.tries > failing.MOST_TRIES)
+    assert (platform.run(name).state, "more than the 1 that can be told" in platform.run(name).why) == ("marked", True)
+    platform.loses(7, "a", "b")
+    run = platform.ends(name)
+    assert (run.outcome, "no members at all" in run.why) == ("needs confirmation", True)
+    assert ": no more was changed, since" in command._verdict(run)
+    keys = platform.job.installation.keys
+    assert platform.job.installation.redis.hexists(keys.flagged("members"), "7")
+
+
+def has_cleared(platform: Platform) -> str:
+    """A run that somebody has said yes to, and that takes the rows of segment 7 out."""
+    platform.configure(members_query=None)
+    platform.has(7, "a", "b")
+    platform.target_has(7, "x")
+    name, _ = control.confirm(platform.job.runtime, platform.resync(7).id, "removals=0,adds=2", "me")
+    platform.until_state(name, "adding")
+    return name

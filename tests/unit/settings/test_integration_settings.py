@@ -334,6 +334,14 @@ def test_overlapping_scopes_on_one_connector_are_worth_one_warning_for_each_inte
     assert "'i0', 'i1', 'i2', 'i3', 'i4' and 2 more, on connector 'crm'" in found[-1]
 
 
+def test_a_verification_of_what_nothing_lists_is_worth_a_warning(tmp_path: Path) -> None:
+    verified = 'verify = "1d"'
+    (found,) = warnings(tmp_path, CONNECTOR, integration(verified))
+    assert found.startswith("integrations.vip.verify: has no effect without a query `members`")
+    listed = integration(verified, queries={"members": "SELECT client FROM m WHERE segment = {segment_id}"})
+    assert warnings(tmp_path, CONNECTOR, listed) == []
+
+
 def test_a_window_is_in_the_connectors_zone_unless_it_names_one(tmp_path: Path) -> None:
     zone = CONNECTOR.replace('url = "sqlite:///crm.db"', 'url = "sqlite:///crm.db"\ntimezone = "Asia/Kolkata"')
     here = loaded(tmp_path, zone, integration('window = "22:00-06:00"')).integrations["vip"].window

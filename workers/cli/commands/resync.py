@@ -89,16 +89,18 @@ def resync(choice: Choice, *, watch: bool) -> int:
     """Asks for a run of each segment."""
     runtime = open_runtime()
     asked = _ask(runtime, choice, "resync")
-    for integration, segment, run, fresh in asked:
-        joined = "" if fresh else _joined(runtime, run)
-        typer.echo(in_line(f"run {run}: segment {segment} of {integration}{joined}"))
+    status = FINE
+    for integration, segment, name, fresh in asked:
+        run = None if fresh else ResyncRun.read(ResyncRuns(runtime.lanes).read(name))
+        typer.echo(in_line(f"run {name}: segment {segment} of {integration}{'' if fresh else _joined(run)}"))
+        if run is not None and run.cancelled and not run.again:  # and nothing is done for this request
+            status = NEEDS_SOMEONE
     if not asked:
         typer.echo("there is nothing to do: no such segment")
-    return _watch(runtime, [run for *_, run, _ in asked]) if watch else FINE
+    return _watch(runtime, [name for *_, name, _ in asked]) if watch else status
 
 
-def _joined(runtime: Runtime, name: str) -> str:
-    run = ResyncRun.read(ResyncRuns(runtime.lanes).read(name))
+def _joined(run: ResyncRun | None) -> str:
     if run is not None and run.again:
         return ", which has begun: once it is through, it reads its source and tells all members once more"
     if run is not None and run.cancelled:
@@ -257,7 +259,8 @@ def _verdict(run: ResyncRun) -> str:
     if run.outcome == control.CONFIRMABLE:
         accept = f"removals={run.strays},adds={run.missing}"
         command = f"segsync resync --confirm {run.id} --accept {accept}"
-        return f"{where}: nothing was changed, since {run.why}. If that is right: {command}"
+        changed = "no more was changed" if run.told else "nothing was changed"
+        return f"{where}: {changed}, since {run.why}. If that is right: {command}"
     return f"{where}: {run.outcome}: {run.why}"
 
 
