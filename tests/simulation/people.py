@@ -106,8 +106,8 @@ class Cast:
         """
         lost_its_way = self.world.failovers and self.world.plan.settings.exactly_once
         causes = ("sim timeout",) * bool(self.world.plan.endless) + (POSITION,) * bool(lost_its_way)
-        held = all(any(f"'hold': '{cause}:" in lane for cause in causes) for lane in found.lanes.values())
-        return held and not (found.intake or found.outcomes)
+        held = [lane.partition("'hold': ")[2][1:].partition(":")[0] for lane in found.lanes.values()]
+        return set(held) <= set(causes) and not (found.intake or found.outcomes)
 
     def _process(self) -> Process:
         return adapter.start(self.world, self.place)
