@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from workers.settings.local import LocalSettings
 
 DEFAULT_LEDGER = "${SEGSYNC_LEDGER_URL:-sqlite:///segsync.db}"
-LEDGERS = ("sqlite", "postgresql")
-"""Databases that a ledger can be kept in: another would be met by whoever writes an outcome first."""
 KEEP = (86_400.0, 100 * 365 * 86_400.0)
 """Seconds that the ledger may keep deliveries: a day at least, since what is written twice is known by what is kept."""
 

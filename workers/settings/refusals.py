@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING
 
 from workers.errors import Mistake
 from workers.settings.database_url import contradiction_in
-from workers.settings.own_databases import LEDGERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+LEDGERS = ("sqlite", "postgresql")
+"""Databases that a ledger can be kept in: another would be met by whoever writes an outcome first."""
 
 
 def refused(document: Mapping[str, object]) -> list[Mistake]:

@@ -18,7 +18,7 @@ from workers.settings.urls import UrlError, check_database, check_options, diale
 
 WORKERS = ROOT / "workers"
 OWN_DATABASES = (
-    *("templates", "ledger", "settings/own_databases.py", "settings/ledger_place.py"),
+    *("templates", "ledger", "settings/own_databases.py", "settings/refusals.py"),
     *("cli/demo", "connectors/audiences/store"),
 )
 """Rooms that have dialects of their own: the compiler's, those of the ledger (and what the settings say of it) and of
