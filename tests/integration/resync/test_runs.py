@@ -551,7 +551,7 @@ def test_who_must_say_yes_or_no_is_told_until_then(platform: Platform) -> None:
     name = platform.ask(7)
     assert "resyncs that wait to begin: 1" in status.read(platform.job.runtime).notes
     assert platform.ends(name).outcome == "needs confirmation"
-    assert [need.partition(" has")[0] for need in told()] == ["run 1 (segment 7 of members)"]
+    assert [need.partition(" waits")[0] for need in told()] == ["run 1 (segment 7 of members)"]
     platform.resync(7, **ACCEPTED)
     assert told() == []
 
