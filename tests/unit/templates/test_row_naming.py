@@ -111,6 +111,8 @@ def test_an_insert_without_columns_tells_whose_values_stand_where() -> None:
         ('{batch_in "K"}', True),
         ("'', {batch_in \"K\"}", True),
         ("{for $l = $batch}'{$l.K}'{autocomma}{end}", True),
+        ('NULL, {batch_in "K"}', True),
+        ("{for $l = $batch}'{$l.K}',{end} null", True),
         ("'admin', {batch_in \"K\"}", False),
         ('{batch_in "K"}, 7', False),
         ("{for $l = $batch}'{$l.K}', other{autocomma}{end}", False),

@@ -11,10 +11,13 @@ from tests.fakes.server import HTML, Reply
 from tests.integration.connectors.audiences.rig import Rig, hashes, people
 from workers.connectors.audiences.platforms import PLATFORMS, YANDEX
 from workers.connectors.audiences.rounds import OWNED_MS
+from workers.connectors.audiences.store.audiences import begin_anew
 from workers.connectors.audiences.wire import SETTLED_MS
+from workers.connectors.audiences.yandex import YandexWire
 
 if TYPE_CHECKING:
     from tests.fakes.yandex import FakeYandex
+    from workers.connectors.audiences.store.audiences import Audience
 
 
 @pytest.fixture(autouse=True)
@@ -163,3 +166,50 @@ def test_a_platform_that_fails_for_a_day_needs_someone(begun: Rig, yandex: FakeY
     begun.run(hours=8)
     assert (begun.standing().waits, begun.standing().owed) == ("", 0)
     assert yandex.members("VIP") == hashes(people(range(4)))
+
+
+def test_who_waits_for_the_budget_before_a_segment_is_real_is_not_looked_at_without_end(
+    rig: Rig, yandex: FakeYandex
+) -> None:
+    """Its call is on its way for as long, and nobody looks at it before."""
+    rig.deliver(("add", people(range(3))))
+    rig.connector.tend(0)
+    assert rig.standing().state == "begun"
+    rig.connector.budget.block(3_600_000)
+    yandex.advance(70)
+    due = rig.connector.tend(1)
+    assert due is not None
+    assert due >= yandex.now + 3_000_000
+    yandex.advance(3_700)
+    rig.run()
+    assert yandex.members("VIP") == hashes(people(range(3)))
+
+
+def test_an_audience_that_is_begun_anew_in_a_call_is_not_made_real_by_it(
+    rig: Rig, yandex: FakeYandex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`connect --move` in between: what was confirmed is the old account's."""
+    rig.deliver(("add", people(range(3))))
+    rig.connector.tend(0)
+    confirm = YandexWire.confirm
+
+    def moved(self: YandexWire, audience: Audience) -> None:
+        confirm(self, audience)
+        with rig.connector.store.changing() as connection:
+            begin_anew(connection, rig.connector.key, yandex.clock())
+
+    monkeypatch.setattr(YandexWire, "confirm", moved)
+    rig.connector.tend(0)
+    assert rig.standing().state == "new"
+
+
+def test_a_platform_that_fails_for_minutes_needs_nobody_however_often_it_is_asked(
+    begun: Rig, yandex: FakeYandex
+) -> None:
+    begun.fake.advance(3600)
+    yandex.fail("GET", Reply(500, {}), times=1_000)
+    for number in range(40):
+        begun.deliver(("add", people([10 + number])))
+        begun.tend()
+        begun.fake.advance(20)
+        assert begun.standing().waits != "someone", number

@@ -186,3 +186,18 @@ def test_names_are_taken_only_from_messages_that_hold_nothing_else(code: int, me
 def test_a_signal_that_borrows_a_logins_code_is_one_profiles(code: int, own: str) -> None:
     assert mysql_errors.verdict(code, "HY000").error_class is ErrorClass.ISOLATE
     assert mysql_errors.verdict(code, own) is mysql_errors.verdict(code) is VERDICTS[code]
+
+
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [
+        ('FATAL: password authentication failed for user "u"', "refuses this user or password"),
+        ('FATAL: no pg_hba.conf entry for host "h"', "accepts no connections from this host"),
+        ('FATAL: GSSAPI authentication failed for user "u"', "the server refuses this user"),
+    ],
+)
+def test_what_a_primary_refuses_is_no_failover(said: str, reason: str) -> None:
+    """Of two hosts the standby is not what target_session_attrs asks for, as always."""
+    both = f'connection to server at "a" failed: {said}\nconnection to server at "b" failed: session is read-only'
+    found = postgresql_errors.connecting(both)
+    assert (found.error_class, reason in found.reason) == (ErrorClass.HOLD, True), found
