@@ -31,9 +31,8 @@ def unique(seen: Seen, shape: Shape, table: Table) -> Iterator[Remark]:
             "database refuses every such statement; expected one that is NOT DEFERRABLE"
         )
     if not useful:
-        if (
-            shape.on is None and not shape.constraint
-        ):  # else a partial or computed one, or the target itself says that there is none
+        # Else a partial or computed one, or one by its name, or the target itself says that there is none.
+        if shape.on is None and not shape.constraint:
             yield warning(_nothing_met(seen, shape, table, wanted or listed))
         return
     names = _Names(seen, shape)

@@ -251,6 +251,19 @@ def test_a_unique_key_that_is_deferrable_is_a_mistake_for_the_upsert_that_goes_b
     assert not any(each.level == "mistake" for each in postgresql.findings(add=add))
 
 
+def test_an_upsert_by_a_constraint_with_a_column_that_fills_itself_is_not_said_to_meet_no_row(
+    postgresql: Place,
+) -> None:
+    make(postgresql)
+    postgresql.database.run(
+        "ALTER TABLE member DROP CONSTRAINT member_pkey, ADD region text NOT NULL DEFAULT 'eu'",
+        "ALTER TABLE member ADD CONSTRAINT whole UNIQUE (segment_id, client_id, region)",
+    )
+    add, _, changes = postgresql.database.queries()["add"].partition("ON CONFLICT")
+    upsert = f"{add}ON CONFLICT ON CONSTRAINT whole {changes[changes.index('DO') :]}"
+    assert postgresql.findings(add=upsert) == []
+
+
 def test_a_sequence_that_the_user_may_not_use_is_a_mistake(
     postgresql: Place, postgresql_server: PostgresqlServer, namespace: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
