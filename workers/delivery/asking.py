@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from workers.connectors.contract import Unfit
 from workers.delivery.decide import (
+    MOMENT_SECONDS,
     UNSURE_TRIES,
     AskOthers,
     Hold,
@@ -93,7 +94,9 @@ class Inquiries:
             self._attempts.discard()
             return (*_unanswered(error, unanswered, turn, ask), False)
         if asked.passed:
-            decided = decide(error, replace(tried, asked=True))
+            before, turn.others_passed = turn.others_passed, time.monotonic()
+            long_ago = turn.others_passed - before > MOMENT_SECONDS
+            decided = decide(error, replace(tried, asked=True, long_ago=long_ago))
             return error, ask.fault if isinstance(decided, AskOthers) else decided, True
         if asked.unsure and isinstance(ask.unasked, SetAside):
             return error, SetAside(), False

@@ -23,6 +23,9 @@ PROBE_CONNECTOR_MS = 300_000
 """Milliseconds between two tries of a connector held for its password or TLS: what tries too often gets locked out."""
 UNSURE_TRIES = 5
 """Tries after which an error that may be anybody's fault is no longer taken for one that passes by itself."""
+MOMENT_SECONDS = 2.0
+"""Others pass right before and right after a try, if no more time lies between them: what stops everybody for longer
+may have ended and begun anew meanwhile, and nobody knows how long a deliverer stood still."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +106,7 @@ class FailedTry:
     passed      whether others of the same kind passed since it began to fail, before this try
     asked       whether some were asked after it, and passed
     again       whether this was a try at once after others had passed, too, of what had failed before they did
+    long_ago    whether those had passed more than a moment before the ones that were asked after it
     tolerant    whether a bad profile may go to the quarantine (`tolerance = "data"`)
     """
 
@@ -115,6 +119,7 @@ class FailedTry:
     passed: bool = False
     asked: bool = False
     again: bool = False
+    long_ago: bool = False
     tolerant: bool = True
 
 
@@ -205,7 +210,8 @@ def _whose_fault(tried: FailedTry, fault: Hold | Later, later: Later) -> Outcome
     """One profile's fault, if others pass right before and right after the very try; `fault` if none does.
 
     A table that is missing, back, and missing again meets whoever comes: so what passed earlier blames nobody who
-    stands alone, but where there is nobody to ask and five tries lead nowhere.
+    stands alone, but where there is nobody to ask and five tries lead nowhere. What takes longer than a moment to be
+    refused is tried more often before it is blamed.
     """
     if not tried.tolerant or not tried.is_profile:
         return fault
@@ -214,7 +220,8 @@ def _whose_fault(tried: FailedTry, fault: Hold | Later, later: Later) -> Outcome
     if not tried.asked:
         unasked = SetAside() if tried.attempts + 1 >= UNSURE_TRIES else later
         return AskOthers(fault, unasked if tried.passed else fault)
-    return SetAside() if tried.again else ONCE_MORE
+    at_once = not tried.long_ago or tried.attempts + 1 >= 2 * UNSURE_TRIES
+    return SetAside() if tried.again and at_once else ONCE_MORE
 
 
 def _too_large(_error: TargetError, tried: FailedTry, later: Later) -> Outcome:
@@ -227,8 +234,8 @@ def _too_large(_error: TargetError, tried: FailedTry, later: Later) -> Outcome:
 def _ambiguous(error: TargetError, tried: FailedTry, later: Later) -> Outcome:
     """The second time-out or lost link on one batch may be its size, or one profile's doing (rule 24).
 
-    One that always times out ends in the quarantine where others pass at that very time, and held where that is not
-    known: an outage that begins while the one at fault is looked for is nobody's.
+    One that always times out ends in the quarantine where others pass before and after it, and held where that is not
+    known: an outage that begins while the one at fault is looked for, or ends while others are asked, is nobody's.
     """
     if tried.attempts == 0:
         return later
@@ -239,8 +246,10 @@ def _ambiguous(error: TargetError, tried: FailedTry, later: Later) -> Outcome:
     fault = Hold(HoldLevel.LANE)
     if error.phase is Phase.COMMIT or not tried.tolerant or not tried.is_profile:
         return fault
-    # What passed earlier says little of a target that is slow by now.
-    return SetAside() if tried.asked else AskOthers(fault, fault)
+    # What passed earlier says little of a target that is slow by now; and no time-out takes but a moment.
+    if not tried.asked:
+        return AskOthers(fault, fault)
+    return SetAside() if tried.again else ONCE_MORE
 
 
 _TABLE = {

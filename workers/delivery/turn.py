@@ -97,6 +97,7 @@ class Turn:
     probing   id of the integration's hold that this turn is the probe of, or ""
     ends      time.monotonic() at which others get their turn
     once_more sequence of what is tried again at once since others pass, or ""
+    others_passed time.monotonic() at which others passed who were asked last
     aside     what the lane says is to go to the quarantine, by sequence
     open      its entries in the quarantine
     no_room   whether the quarantine has no room for more of the integration's
@@ -115,6 +116,7 @@ class Turn:
     deadly: bool = False
     probing: str = ""
     once_more: str = ""
+    others_passed: float = 0.0
     aside: dict[str, Rejection] = field(default_factory=dict)
     open: int = 0
     no_room: bool = False

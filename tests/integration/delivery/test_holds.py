@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -155,6 +156,34 @@ def test_that_others_passed_long_ago_and_pass_now_blames_nobody(job: Job, monkey
         job.runtime.deliver("crm", "t", 5)
     assert job.quarantined() == []
     assert job.target.members() == {("7", "A"), ("7", "B")}
+
+
+@pytest.mark.parametrize(("seconds", "refused"), [(3.0, []), (1.0, ["A"])])
+def test_who_passes_before_a_deliverer_stands_still_and_after_it_blames_nobody(
+    job: Job, monkeypatch: pytest.MonkeyPatch, seconds: float, refused: list[str]
+) -> None:
+    """A table that was missing at both tries of one profile, and back whenever others were asked."""
+    job.push(add(7, "A", "B"))
+    job.runtime.route("t", 10)
+    redis, keys = job.installation.redis, job.installation.keys
+    end = redis.lindex(keys.chunks("members", "7"), 0)[27:54].decode()
+    redis.hset(keys.lane("members", "7"), mapping={"limit": 1, "suspect": end, "to": end})
+    run, calls, now = PooledSession._run, iter(range(100)), [1000.0]
+
+    def is_missing_twice(self: PooledSession, statement: str, by: Callable[[str], int]) -> int:
+        if next(calls) in {0, 2}:
+            now[0] += seconds
+            raise TargetError(ErrorClass.HOLD, "sqlite missing", "there is no such table", level=HoldLevel.INTEGRATION)
+        return run(self, statement, by)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(PooledSession, "_run", is_missing_twice)
+        patched.setattr("workers.delivery.asking.time", SimpleNamespace(monotonic=lambda: now[0]))
+        job.let_timeouts_pass()
+        job.runtime.deliver("crm", "t", 5)
+    assert len(job.quarantined()) == len(refused)
+    job.drain()
+    assert job.target.members() == {("7", who) for who in "AB" if who not in refused}
 
 
 def test_the_end_of_a_hold_is_told_once(job: Job, caplog: pytest.LogCaptureFixture) -> None:

@@ -61,6 +61,10 @@ def again(tried: FailedTry) -> FailedTry:
     return replace(tried, asked=True, passed=True, again=True)
 
 
+def again_later(tried: FailedTry) -> FailedTry:
+    return replace(again(tried), long_ago=True)
+
+
 def intolerant(tried: FailedTry) -> FailedTry:
     return replace(tried, tolerant=False)
 
@@ -81,6 +85,8 @@ def intolerant(tried: FailedTry) -> FailedTry:
         (error(RETRY), after(passed(ONE), 4), AskOthers(Later(8000), SetAside())),
         (error(RETRY), after(asked(passed(ONE)), 4), ONCE_MORE),
         (error(RETRY), after(again(ONE), 4), SetAside()),
+        (error(RETRY), after(again_later(ONE), 8), ONCE_MORE),
+        (error(RETRY), after(again_later(ONE), 9), SetAside()),
         (CONFLICT, after(passed(ONE), 4), Hold(LANE)),
         # Perhaps it came through; the second time it may be the size, or one profile's doing.
         (error(AMBIGUOUS), MANY, Later(500)),
@@ -88,7 +94,8 @@ def intolerant(tried: FailedTry) -> FailedTry:
         (error(AMBIGUOUS), after(ONE, 3), Later(4000)),
         (error(AMBIGUOUS), after(ONE, 4), AskOthers(Hold(LANE), Hold(LANE))),
         (error(AMBIGUOUS), after(passed(ONE), 4), AskOthers(Hold(LANE), Hold(LANE))),
-        (error(AMBIGUOUS), after(asked(passed(ONE)), 4), SetAside()),
+        (error(AMBIGUOUS), after(asked(passed(ONE)), 4), ONCE_MORE),
+        (error(AMBIGUOUS), after(again_later(ONE), 5), SetAside()),
         (error(AMBIGUOUS, Phase.COMMIT), after(passed(ONE), 4), Hold(LANE)),
         (error(AMBIGUOUS), after(intolerant(passed(ONE)), 4), Hold(LANE)),
         (error(AMBIGUOUS), after(EVENT, 4), Hold(LANE)),
@@ -122,6 +129,8 @@ def intolerant(tried: FailedTry) -> FailedTry:
         (error(HOLD, level=INTEGRATION), after(passed(ONE), 4), AskOthers(Hold(INTEGRATION), SetAside())),
         (error(HOLD, level=INTEGRATION), asked(passed(ONE)), ONCE_MORE),
         (error(HOLD, level=INTEGRATION), again(ONE), SetAside()),
+        (error(HOLD, level=INTEGRATION), again_later(ONE), ONCE_MORE),
+        (error(HOLD, level=INTEGRATION), after(again_later(ONE), 9), SetAside()),
         (error(HOLD, level=INTEGRATION), EVENT, Hold(INTEGRATION)),
         (error(HOLD, level=INTEGRATION), intolerant(MANY), Hold(INTEGRATION)),
         (error(HOLD, Phase.LOCK, INTEGRATION), MANY, Hold(INTEGRATION)),
