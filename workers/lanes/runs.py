@@ -26,8 +26,10 @@ MOST = 100_000
 LONGEST_LOOK_MS = 60_000
 """No look at a run is put off for longer."""
 OPEN_AT_MOST = 8
-"""Runs that have begun at the same time, so that few lanes wait at their marks; as in tick.lua. Those of integrations
-that are paused or held do not count: their lanes wait anyhow."""
+"""Runs that have begun at the same time, so that few lanes wait at their marks.
+
+Those of integrations that are paused or held do not count: their lanes wait anyhow.
+"""
 
 Fields = dict[str, str]
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.integration.resync.platform import Platform
-from workers.cli.exit_status import NEEDS_SOMEONE
+from workers.cli.exit_status import FINE
 from workers.control import resync as control
 from workers.errors import WrongUsage
 from workers.lanes.runs import ReadingLost, ResyncRuns
@@ -153,14 +153,35 @@ def test_who_asks_is_told_that_it_is_done_once_more(platform: Platform) -> None:
 
 
 @on_one
-def test_who_asks_beside_a_run_that_is_cancelled_is_told_so(platform: Platform) -> None:
-    """The request is the run's that has not begun, and ends with it: a script is not to take it for done."""
+@pytest.mark.parametrize("state", ["", "adding"])
+def test_who_asks_beside_a_run_that_is_cancelled_gets_another(platform: Platform, state: str) -> None:
+    """The request was the run's that had not begun, and ended with it: a script took it for done."""
+    platform.has(7, "a", "b")
     name = platform.ask(7)
+    if state:
+        platform.until_state(name, state)
     platform.cancel(name)
     asked = platform.job.installation.segsync("resync", "members", "--segment", "7")
-    assert asked.stdout == f"run {name}: segment 7 of members, which test has cancelled: ask again once it is over\n"
-    assert asked.returncode == NEEDS_SOMEONE
-    assert platform.ends(name).outcome == "cancelled"
+    assert (
+        asked.stdout
+        == f"run {name}: segment 7 of members, which test has cancelled: once that is over, it begins anew\n"
+    )
+    assert asked.returncode == FINE
+    assert (platform.ends(name).outcome, platform.rows(7)) == ("done", {"a", "b"})
+
+
+@on_one
+def test_one_word_is_given_once_however_many_give_it_at_once(platform: Platform) -> None:
+    """Two saw no open run, and the second's word became that of another pass."""
+    platform.has(7, *(members := [f"k{number}" for number in range(40)]))
+    platform.target_has(7, *members, "x")
+    asking = platform.resync(7)
+    name, _ = control.confirm(platform.job.runtime, asking.id, "removals=1", "me")
+    platform.until_state(name, "adding")
+    runs = ResyncRuns(platform.job.runtime.lanes)
+    assert runs.ask("members", "7", "you", accept_removals=99, accepted_of=asking.digest) == (name, False)
+    assert "again" not in runs.read(name)
+    assert (platform.ends(name).outcome, platform.rows(7)) == ("done", set(members))
 
 
 @on_one

@@ -89,22 +89,19 @@ def resync(choice: Choice, *, watch: bool) -> int:
     """Asks for a run of each segment."""
     runtime = open_runtime()
     asked = _ask(runtime, choice, "resync")
-    status = FINE
     for integration, segment, name, fresh in asked:
         run = None if fresh else ResyncRun.read(ResyncRuns(runtime.lanes).read(name))
         typer.echo(in_line(f"run {name}: segment {segment} of {integration}{'' if fresh else _joined(run)}"))
-        if run is not None and run.cancelled and not run.again:  # and nothing is done for this request
-            status = NEEDS_SOMEONE
     if not asked:
         typer.echo("there is nothing to do: no such segment")
-    return _watch(runtime, [name for *_, name, _ in asked]) if watch else status
+    return _watch(runtime, [name for *_, name, _ in asked]) if watch else FINE
 
 
 def _joined(run: ResyncRun | None) -> str:
+    if run is not None and run.cancelled:
+        return f", which {run.cancelled} has cancelled: once that is over, it begins anew"
     if run is not None and run.again:
         return ", which has begun: once it is through, it reads its source and tells all members once more"
-    if run is not None and run.cancelled:
-        return f", which {run.cancelled} has cancelled: ask again once it is over"
     return ", which was asked for before"
 
 

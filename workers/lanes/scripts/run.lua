@@ -1,11 +1,13 @@
 -- Runs: what makes a target equal to the platform again, one lane each (rules 45 to 49, workers/resync/).
 --
 -- run:ID is a run's hash; runs:of names a lane's run; runs:waiting has those that have not begun, by when they may, and
--- runs those that have, by when they are looked at next.
+-- runs those that have, by when they are looked at next; runs:stalled has those of them whose integration is paused or
+-- held: they take no room that others could begin in.
 --
 -- ARGV  3 'ask'   4 integration  5 segment  6 who  7 'resync' or 'verify'  then fields and values
 --         Returns {id, '1' if it is a new one}: a second request of the same is the same request; one to change that comes
---         once the open run's first mark is sent may tell of what that run does not see, and is done behind it (finish).
+--         once the open run's first mark is sent may tell of what that run does not see, and is done behind it (finish), as
+--         is one that comes when it is cancelled and not over yet.
 --       3 'cancel'  4 id  5 who: the run's reader does it. Returns 1, or 0 if it is over.
 --       3 'overrule'  4 integration  5 segment: the target's position of the lane fits nothing. Returns 1 if a resync has
 --         begun there, which makes that good; the segment is flagged until it is done. Else 0.
@@ -20,8 +22,6 @@
 --         Return {'ok'}, {'lost'} if another reads by now, {'over'} if the run is not open, {'busy'} while somebody
 --         delivers what stands before the mark, {'gone'} if the lane has no mark of this run.
 
--- runs:stalled has those of `runs` whose integration is paused or held: they take no room that others could begin in.
-
 local what, runs, waiting, of = ARGV[3], ns .. ':runs', ns .. ':runs:waiting', ns .. ':runs:of'
 local stalled = ns .. ':runs:stalled'
 local function run_key(id) return ns .. ':run:' .. id end
@@ -30,14 +30,22 @@ local function lane_of(id)
   return v[1], v[2], v[3]
 end
 
+-- Somebody's word for what one run has asked is none for another that is open by now.
+local function is_word()
+  for i = 8, #ARGV, 2 do
+    if ARGV[i] == 'accepted_of' then return true end
+  end
+  return false
+end
+
 local function ask()
   local integration, segment, by, kind = unpack(ARGV, 4, 7)
   local lane = integration .. ':' .. segment
   local id = redis.call('HGET', of, lane)
   if id and redis.call('EXISTS', run_key(id)) == 1 then
-    if kind == 'resync' then
-      local at = redis.call('HMGET', run_key(id), 'kind', 'state', 'phase')
-      if at[2] ~= 'waiting' and not (at[2] == 'between' and at[3] == 'plan') then
+    if kind == 'resync' and not is_word() then
+      local at = redis.call('HMGET', run_key(id), 'kind', 'state', 'phase', 'cancelled')
+      if at[4] or (at[2] ~= 'waiting' and not (at[2] == 'between' and at[3] == 'plan')) then
         redis.call('HSET', run_key(id), 'again', cjson.encode({ by, unpack(ARGV, 8) }))
       elseif at[1] == 'verify' then
         redis.call('HSET', run_key(id), 'kind', kind, 'by', by, unpack(ARGV, 8))
