@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import count
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -82,11 +83,21 @@ def test_a_lane_that_cannot_be_read_is_held_and_told_and_the_others_go_on(job: J
     job.ends_right()
 
 
-@pytest.mark.parametrize("outage", [True, False])
+@pytest.mark.parametrize(
+    ("at_fault", "refused", "owed"),
+    [
+        pytest.param(lambda _call, statement: "'A'" in statement, ["sqlite timeout"], 0, id="one profile"),
+        pytest.param(lambda _call, _statement: True, [], 3, id="the target"),
+        pytest.param(lambda call, _statement: call == 0, [], 0, id="the target, until others are asked"),
+    ],
+)
 def test_what_times_out_alone_is_at_fault_only_if_others_pass_at_that_very_time(
-    job: Job, monkeypatch: pytest.MonkeyPatch, outage: bool
+    job: Job, monkeypatch: pytest.MonkeyPatch, at_fault: Callable[[int, str], bool], refused: list[str], owed: int
 ) -> None:
-    """Others had passed earlier, and then the target hung for a while: an innocent profile was set aside."""
+    """Others had passed earlier, and then the target hung for a while: an innocent profile was set aside.
+
+    As it was where the target went on by the time that others were asked.
+    """
     job.push(add(7, "A", "B", "C"))
     job.runtime.route("t", 10)
     redis, keys = job.installation.redis, job.installation.keys
@@ -94,10 +105,10 @@ def test_what_times_out_alone_is_at_fault_only_if_others_pass_at_that_very_time(
     end = chunk[27:54].decode()
     search: dict[Any, Any] = {"attempts": 4, "limit": 1, "suspect": end, "to": end, "passed": "add"}
     redis.hset(keys.lane("members", "7"), mapping=search)
-    run = PooledSession._run
+    run, calls = PooledSession._run, count()
 
     def hangs(self: PooledSession, statement: str, by: Callable[[str], int]) -> int:
-        if outage or "'A'" in statement:
+        if at_fault(next(calls), statement):
             raise TargetError(ErrorClass.AMBIGUOUS, "sqlite timeout", "the statement took too long")
         return run(self, statement, by)
 
@@ -105,8 +116,8 @@ def test_what_times_out_alone_is_at_fault_only_if_others_pass_at_that_very_time(
         patched.setattr(PooledSession, "_run", hangs)
         job.let_timeouts_pass()
         job.runtime.deliver("crm", "t", 5)
-    assert [entry.code for entry in job.quarantined()] == ([] if outage else ["sqlite timeout"])
-    assert job.installation.backlog() == (3 if outage else 0)
+    assert [entry.code for entry in job.quarantined()] == refused
+    assert job.installation.backlog() == owed
 
 
 def test_a_table_that_is_missing_back_and_missing_again_is_no_profiles_fault(
