@@ -220,7 +220,10 @@ class Resyncing:
         for key in self._keys:
             damaged = self._damage(key) if self._damages else set()
             for segment in sorted((damaged | half[key]).intersection(self._tellable())):
-                run, _ = runs.ask(f"i-{key}", segment, "chaos", accept_removals=MANY, accept_adds=MANY)
+                accept: dict[str, Any] = {"accept_removals": MANY}
+                if self.platform.members(segment):  # who accepts members to be told has seen some
+                    accept["accept_adds"] = MANY
+                run, _ = runs.ask(f"i-{key}", segment, "chaos", **accept)
                 asked.append(run)
         problems = self._wait()
         found = [each for name in asked if (each := ResyncRun.read(runs.read(name))) is not None]
