@@ -120,6 +120,28 @@ def test_what_times_out_alone_is_at_fault_only_if_others_pass_at_that_very_time(
     assert job.installation.backlog() == owed
 
 
+def test_an_outage_that_ends_while_others_are_asked_is_nobodys(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever was tried last when the target hung would be the one who always times out."""
+    job.push(add(7, "A", "B", "C"))
+    job.runtime.route("t", 10)
+    redis, keys = job.installation.redis, job.installation.keys
+    end = redis.lindex(keys.chunks("members", "7"), 0)[27:54].decode()
+    redis.hset(keys.lane("members", "7"), mapping={"attempts": 4, "limit": 1, "suspect": end, "to": end})
+    run, calls = PooledSession._run, iter(range(100))
+
+    def hangs_at_first(self: PooledSession, statement: str, by: Callable[[str], int]) -> int:
+        if next(calls) == 0:
+            raise TargetError(ErrorClass.AMBIGUOUS, "sqlite timeout", "the statement took too long")
+        return run(self, statement, by)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(PooledSession, "_run", hangs_at_first)
+        job.let_timeouts_pass()
+        job.runtime.deliver("crm", "t", 5)
+    assert job.quarantined() == []
+    assert job.target.members() == {("7", "A"), ("7", "B"), ("7", "C")}
+
+
 def test_a_table_that_is_missing_back_and_missing_again_is_no_profiles_fault(
     job: Job, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -171,6 +171,34 @@ def test_who_asks_beside_a_run_that_is_cancelled_gets_another(platform: Platform
 
 
 @on_one
+@pytest.mark.parametrize("state", ["", "marked", "between"])
+def test_a_resync_that_is_asked_for_beside_a_cancelled_verification_takes_place(platform: Platform, state: str) -> None:
+    platform.has(7, "a", "b")
+    name = platform.ask(7, "verify")
+    if state:
+        platform.until_state(name, state)
+    platform.cancel(name)
+    assert platform.ask(7) == name
+    run = platform.ends(name)
+    assert (run.kind, run.outcome, platform.rows(7)) == ("resync", "done", {"a", "b"})
+    assert ResyncRuns(platform.job.runtime.lanes).open() == []
+
+
+@on_one
+@pytest.mark.parametrize("state", ["", "adding"])
+def test_who_cancels_once_more_ends_what_was_asked_for_meanwhile(platform: Platform, state: str) -> None:
+    platform.has(7, "a", "b")
+    name = platform.ask(7)
+    if state:
+        platform.until_state(name, state)
+    platform.cancel(name)
+    platform.ask(7)
+    platform.cancel(name)
+    assert platform.ends(name).outcome == "cancelled"
+    assert ResyncRuns(platform.job.runtime.lanes).open() == []
+
+
+@on_one
 def test_one_word_is_given_once_however_many_give_it_at_once(platform: Platform) -> None:
     """Two saw no open run, and the second's word became that of another pass."""
     platform.has(7, *(members := [f"k{number}" for number in range(40)]))

@@ -168,6 +168,17 @@ def test_nothing_is_tried_for_ever_at_once_and_nothing_is_left_undecided(kind: E
             assert not isinstance(outcome, Later) or outcome.delay_ms > 0
 
 
+@pytest.mark.parametrize("kind", list(ErrorClass))
+def test_who_stands_alone_while_others_pass_is_tried_at_once_ten_times_at_the_most(kind: ErrorClass) -> None:
+    """Whatever is told, however long a try takes, and however many there were before others passed."""
+    for phase, level, attempts, far in product(Phase, HoldLevel, range(12), [False, True]):
+        tried, tries = after(replace(asked(passed(ONE)), long_ago=far), attempts), 0
+        while isinstance(outcome := decide(error(kind, phase, level), tried), Halve):
+            tried, tries = replace(tried, attempts=tried.attempts + 1, again=True), tries + 1
+            assert tries < 10, (phase, level, attempts, far)
+        assert not isinstance(outcome, AskOthers)
+
+
 @pytest.mark.parametrize("kind", [RETRY, AMBIGUOUS, UNKNOWN, SPLIT, ISOLATE])
 def test_only_connecting_opens_the_circuit(kind: ErrorClass) -> None:
     opening = [phase for phase in Phase if decide(error(kind, phase), MANY) == OpenCircuit()]
