@@ -109,7 +109,7 @@ class Phase(Enum):
     CONNECT = "connect"
     """Reaching the target and setting the session up; nothing of the user's was sent."""
     LOCK = "lock"
-    """Opening a transaction, taking the lane's lock, reading its position: nothing can have been committed."""
+    """Opening a transaction, taking the lane's lock, its position: no profile is at fault, nothing can be committed."""
     RENDER = "render"
     """Making statements of a batch; nothing was sent."""
     EXECUTE = "execute"

@@ -26,6 +26,7 @@ from workers.delivery.decide import (
     decide,
 )
 from workers.delivery.failures import as_query_fault, with_what_was_tried
+from workers.delivery.leases import now
 from workers.errors import ErrorClass, Phase, TargetError
 from workers.events.profiles import profile
 from workers.lanes.peeking import owed
@@ -94,7 +95,7 @@ class Inquiries:
             self._attempts.discard()
             return (*_unanswered(error, unanswered, turn, ask), False)
         if asked.passed:
-            before, turn.others_passed = turn.others_passed, time.monotonic()
+            before, turn.others_passed = turn.others_passed, now()
             long_ago = turn.others_passed - before > MOMENT_SECONDS
             decided = decide(error, replace(tried, asked=True, long_ago=long_ago))
             return error, ask.fault if isinstance(decided, AskOthers) else decided, True

@@ -26,6 +26,8 @@ UNSURE_TRIES = 5
 MOMENT_SECONDS = 2.0
 """Others pass right before and right after a try, if no more time lies between them: what stops everybody for longer
 may have ended and begun anew meanwhile, and nobody knows how long a deliverer stood still."""
+TRIES_LONG_APART = 3
+"""Tries at once, each with others that pass before and after it, that blame a profile where more time lies between."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +107,9 @@ class FailedTry:
     searching   whether the one at fault is looked for already
     passed      whether others of the same kind passed since it began to fail, before this try
     asked       whether some were asked after it, and passed
-    again       whether this was a try at once after others had passed, too, of what had failed before they did
+    again       how many tries at once this one ends, each after others had passed, of what had failed before they did
     long_ago    whether those had passed more than a moment before the ones that were asked after it
+    told        whether the target was told of anything: of a batch that is all set aside only its position is
     tolerant    whether a bad profile may go to the quarantine (`tolerance = "data"`)
     """
 
@@ -118,8 +121,9 @@ class FailedTry:
     searching: bool = False
     passed: bool = False
     asked: bool = False
-    again: bool = False
+    again: int = 0
     long_ago: bool = False
+    told: bool = True
     tolerant: bool = True
 
 
@@ -131,7 +135,20 @@ def decide(error: TargetError, tried: FailedTry = NOTHING_TRIED, *, chance: floa
     later = Later(backoff_ms(tried.attempts, chance), tried.limit)
     if error.error_class is not ErrorClass.HOLD and error.phase in {Phase.CONNECT, Phase.PROBE}:
         return OpenCircuit()
+    if error.phase is Phase.LOCK or (error.phase in _SENT and not tried.told):
+        return _of_no_profile(error, tried, later)
     return _TABLE[error.error_class](error, tried, later)
+
+
+_PASSES = frozenset({ErrorClass.RETRY, ErrorClass.AMBIGUOUS})
+
+
+def _of_no_profile(error: TargetError, tried: FailedTry, later: Later) -> Outcome:
+    """The lane's lock or its position failed, or nobody was told: no profile is at fault, whatever the code says."""
+    if error.error_class is ErrorClass.HOLD:
+        return _hold(error)
+    passes = error.error_class in _PASSES or tried.attempts + 1 < UNSURE_TRIES
+    return later if passes else Hold(error.level)
 
 
 DEATHS = 3
@@ -173,6 +190,10 @@ def _someone_is_needed(error: TargetError, tried: FailedTry, later: Later) -> Ou
     """What a running query meets may be one profile's fault, however much it looks like the query's."""
     if error.phase in _SENT and error.level is HoldLevel.INTEGRATION:
         return _whose_fault(tried, Hold(HoldLevel.INTEGRATION), later)
+    return _hold(error)
+
+
+def _hold(error: TargetError) -> Hold:
     return Hold(error.level, PROBE_CONNECTOR_MS if error.level is HoldLevel.CONNECTOR else PROBE_MS)
 
 
@@ -211,7 +232,7 @@ def _whose_fault(tried: FailedTry, fault: Hold | Later, later: Later) -> Outcome
 
     A table that is missing, back, and missing again meets whoever comes: so what passed earlier blames nobody who
     stands alone, but where there is nobody to ask and five tries lead nowhere. What takes longer than a moment to be
-    refused is tried more often before it is blamed.
+    refused is blamed at the third try at once.
     """
     if not tried.tolerant or not tried.is_profile:
         return fault
@@ -220,8 +241,7 @@ def _whose_fault(tried: FailedTry, fault: Hold | Later, later: Later) -> Outcome
     if not tried.asked:
         unasked = SetAside() if tried.attempts + 1 >= UNSURE_TRIES else later
         return AskOthers(fault, unasked if tried.passed else fault)
-    at_once = not tried.long_ago or tried.attempts + 1 >= 2 * UNSURE_TRIES
-    return SetAside() if tried.again and at_once else ONCE_MORE
+    return SetAside() if tried.again >= (TRIES_LONG_APART if tried.long_ago else 1) else ONCE_MORE
 
 
 def _too_large(_error: TargetError, tried: FailedTry, later: Later) -> Outcome:

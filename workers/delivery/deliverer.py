@@ -231,7 +231,8 @@ class Deliverer:
             limit=turn.limit,
             searching=bool(turn.suspect),
             passed=ours or kind.label in turn.passed,
-            again=turn.once_more == batch.first,
+            again=turn.tries_at_once(batch),
+            told=batch.runs_something,
             tolerant=turn.integration.tolerance == "data",
         )
 

@@ -97,7 +97,8 @@ class Turn:
     probing   id of the integration's hold that this turn is the probe of, or ""
     ends      time.monotonic() at which others get their turn
     once_more sequence of what is tried again at once since others pass, or ""
-    others_passed time.monotonic() at which others passed who were asked last
+    at_once   how many times in a row
+    others_passed leases.now() at which others passed who were asked last
     aside     what the lane says is to go to the quarantine, by sequence
     open      its entries in the quarantine
     no_room   whether the quarantine has no room for more of the integration's
@@ -116,6 +117,7 @@ class Turn:
     deadly: bool = False
     probing: str = ""
     once_more: str = ""
+    at_once: int = 0
     others_passed: float = 0.0
     aside: dict[str, Rejection] = field(default_factory=dict)
     open: int = 0
@@ -134,9 +136,14 @@ class Turn:
         """The one behind this one, if it is sure which that will be once this one is settled."""
         return None if self.limit is not None or self.open else self.buffer.cut_ahead(batch, how)
 
+    def tries_at_once(self, batch: Batch) -> int:
+        """How many in a row this one's is, of what stands alone; 0 for the first try."""
+        return self.at_once if batch.alone is not None and batch.alone.sequence == self.once_more else 0
+
     def halve(self, batch: Batch, limit: int) -> None:
         """A shorter head of the batch is next."""
-        self.once_more = batch.first if batch.alone is not None else ""
+        alone = batch.alone.sequence if batch.alone is not None else ""
+        self.once_more, self.at_once = alone, self.tries_at_once(batch) + 1
         self.suspect, self.limit = batch.last, limit
         self.attempts += 1
 

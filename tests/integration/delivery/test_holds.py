@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from itertools import count
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.integration.jobs import add, remove
 from tests.targets import TargetDatabase
+from workers.connectors.contract import Rejection
 from workers.connectors.sql.connector import PooledSession
+from workers.connectors.sql.positions import CREATE
 from workers.control.retry import retry
+from workers.delivery.attempt import Attempts
+from workers.delivery.settlement import pack_aside
 from workers.delivery.turn import Failed, NothingDue
 from workers.errors import ErrorClass, HoldLevel, Phase, TargetError
 from workers.lanes.chunks import HEADER
@@ -20,6 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tests.integration.jobs import Job
+    from workers.connectors.contract import Receipt
+    from workers.delivery.batch import Batch
+    from workers.delivery.turn import Turn
 
 
 @pytest.fixture
@@ -120,28 +126,6 @@ def test_what_times_out_alone_is_at_fault_only_if_others_pass_at_that_very_time(
     assert job.installation.backlog() == owed
 
 
-def test_an_outage_that_ends_while_others_are_asked_is_nobodys(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever was tried last when the target hung would be the one who always times out."""
-    job.push(add(7, "A", "B", "C"))
-    job.runtime.route("t", 10)
-    redis, keys = job.installation.redis, job.installation.keys
-    end = redis.lindex(keys.chunks("members", "7"), 0)[27:54].decode()
-    redis.hset(keys.lane("members", "7"), mapping={"attempts": 4, "limit": 1, "suspect": end, "to": end})
-    run, calls = PooledSession._run, iter(range(100))
-
-    def hangs_at_first(self: PooledSession, statement: str, by: Callable[[str], int]) -> int:
-        if next(calls) == 0:
-            raise TargetError(ErrorClass.AMBIGUOUS, "sqlite timeout", "the statement took too long")
-        return run(self, statement, by)
-
-    with monkeypatch.context() as patched:
-        patched.setattr(PooledSession, "_run", hangs_at_first)
-        job.let_timeouts_pass()
-        job.runtime.deliver("crm", "t", 5)
-    assert job.quarantined() == []
-    assert job.target.members() == {("7", "A"), ("7", "B"), ("7", "C")}
-
-
 def test_a_table_that_is_missing_back_and_missing_again_is_no_profiles_fault(
     job: Job, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -211,12 +195,96 @@ def test_who_passes_before_a_deliverer_stands_still_and_after_it_blames_nobody(
 
     with monkeypatch.context() as patched:
         patched.setattr(PooledSession, "_run", is_missing_twice)
-        patched.setattr("workers.delivery.asking.time", SimpleNamespace(monotonic=lambda: now[0]))
+        patched.setattr("workers.delivery.asking.now", lambda: now[0])
         job.let_timeouts_pass()
         job.runtime.deliver("crm", "t", 5)
     assert len(job.quarantined()) == len(refused)
     job.drain()
     assert job.target.members() == {("7", who) for who in "AB" if who not in refused}
+
+
+def is_away(job: Job, monkeypatch: pytest.MonkeyPatch, *, tries: int, seconds: float = 0.0) -> list[bytes]:
+    """The table is missing at so many tries of batches, and back whenever others are asked; what was told each time.
+
+    seconds  that each of these tries takes
+    """
+    deliver, told, now = Attempts.deliver, list[bytes](), [1000.0]
+
+    def missing(self: Attempts, turn: Turn, batch: Batch, *more: Any) -> Receipt:
+        told.append(b" ".join(member.operation.body for member in batch.members))
+        if len(told) > tries:
+            return deliver(self, turn, batch, *more)
+        now[0] += seconds
+        gone = "there is no such table"
+        raise TargetError(ErrorClass.HOLD, "sim", gone, level=HoldLevel.INTEGRATION, phase=Phase.EXECUTE)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Attempts, "deliver", missing)
+        patched.setattr("workers.delivery.asking.now", lambda: now[0])
+        job.let_timeouts_pass()
+        job.runtime.deliver("crm", "t", 5)
+    return told
+
+
+def test_tries_before_others_passed_do_not_count(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Halves of a long batch were taken for tries of whom they came down to."""
+    job.configure(batch='{ size = 64, timeout = "100ms" }')
+    job.push(add(7, *(f"k{number}" for number in range(64))))
+    job.runtime.route("t", 10)
+    is_away(job, monkeypatch, tries=6 + 3, seconds=3.0)  # six halve it, and he stands alone at three
+    assert job.quarantined() == []
+    job.ends_right()
+
+
+def test_once_more_means_what_was_tried(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two operations of one profile are told as the later one; the earlier one by itself was never tried before."""
+    job.configure(batch='{ size = 2, timeout = "100ms" }')
+    for event in (add(7, "A"), add(7, "A"), add(7, "B"), remove(7, "C")):
+        job.push(event)
+        job.runtime.route("t", 10)
+    is_away(job, monkeypatch, tries=2)
+    assert job.quarantined() == []
+    job.ends_right()
+
+
+def test_a_table_of_positions_that_is_gone_is_no_profiles_fault(job: Job) -> None:
+    """Others pass, who are asked without a position: a profile was set aside, and its batch tried without end."""
+    job.target.run(CREATE["sqlite"])
+    job.configure(exactly_once="true")
+    job.push(add(7, "A", "B", "C", "D"))
+    job.runtime.route("t", 10)
+    job.target.run("DROP TABLE segsync_position")
+    job.let_timeouts_pass()
+    result = job.runtime.deliver("crm", "t", 5)
+    assert isinstance(result, Failed)
+    assert result.needs_help
+    assert len(job.tries()) == 1
+    assert b"aside" not in job.installation.redis.hgetall(job.installation.keys.lane("members", "7"))
+
+
+@pytest.mark.parametrize("phase", [Phase.EXECUTE, Phase.COMMIT])
+def test_who_is_set_aside_is_not_looked_for(job: Job, monkeypatch: pytest.MonkeyPatch, phase: Phase) -> None:
+    """Nobody is told of a batch that is all set aside, and what fails all the same was tried without end."""
+    job.push(add(7, "A", "B"))
+    job.runtime.route("t", 10)
+    redis, keys = job.installation.redis, job.installation.keys
+    first = redis.lindex(keys.chunks("members", "7"), 0)[:27].decode()
+    aside = pack_aside([Rejection(first, "sim refused", "a value does not fit")])
+    redis.hset(keys.lane("members", "7"), mapping={"aside": aside, "limit": 1, "passed": "add"})
+    tries = count()
+
+    def fails(_attempts: Attempts, _turn: Turn, batch: Batch, *_more: Any) -> Receipt:
+        assert not batch.members
+        assert next(tries) < 10
+        raise TargetError(ErrorClass.HOLD, "sim", "it is broken", level=HoldLevel.INTEGRATION, phase=phase)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Attempts, "deliver", fails)
+        job.let_timeouts_pass()
+        result = job.runtime.deliver("crm", "t", 5)
+    assert isinstance(result, Failed)
+    assert result.needs_help
+    assert next(tries) == 1
 
 
 def test_the_end_of_a_hold_is_told_once(job: Job, caplog: pytest.LogCaptureFixture) -> None:
