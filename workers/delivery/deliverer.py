@@ -22,7 +22,8 @@ from workers.connectors.contract import Rejection, Unfit
 from workers.delivery.asking import Inquiries
 from workers.delivery.attempt import Attempts
 from workers.delivery.beginning import Turns, given_back, policy_of
-from workers.delivery.decide import PROBE_MS, AskOthers, FailedTry, Halve, Hold, SetAside, after_deaths, decide
+from workers.delivery.deaths import after_deaths
+from workers.delivery.decide import PROBE_MS, AskOthers, FailedTry, Halve, Hold, SetAside, decide
 from workers.delivery.failures import (
     ALREADY_THERE,
     NOT_COUNTED,

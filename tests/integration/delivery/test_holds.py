@@ -228,10 +228,10 @@ def is_away(job: Job, monkeypatch: pytest.MonkeyPatch, *, tries: int, seconds: f
 
 def test_tries_before_others_passed_do_not_count(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
     """Halves of a long batch were taken for tries of whom they came down to."""
-    job.configure(batch='{ size = 64, timeout = "100ms" }')
-    job.push(add(7, *(f"k{number}" for number in range(64))))
+    job.configure(batch='{ size = 256, timeout = "100ms" }')
+    job.push(add(7, *(f"k{number}" for number in range(256))))
     job.runtime.route("t", 10)
-    is_away(job, monkeypatch, tries=6 + 3, seconds=3.0)  # six halve it, and he stands alone at three
+    is_away(job, monkeypatch, tries=8 + 3, seconds=3.0)  # eight halve it, and he stands alone at three
     assert job.quarantined() == []
     job.ends_right()
 

@@ -12,7 +12,7 @@ from tests.integration.resync.platform import Platform
 from workers.cli.exit_status import FINE
 from workers.control import resync as control
 from workers.errors import WrongUsage
-from workers.lanes.runs import ReadingLost, ResyncRuns
+from workers.lanes.runs import OPEN_AT_MOST, ReadingLost, ResyncRuns
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -196,6 +196,40 @@ def test_who_cancels_once_more_ends_what_was_asked_for_meanwhile(platform: Platf
     platform.cancel(name)
     assert platform.ends(name).outcome == "cancelled"
     assert ResyncRuns(platform.job.runtime.lanes).open() == []
+
+
+@on_one
+def test_what_has_not_begun_waits_again_when_it_was_cancelled_and_asked_for(platform: Platform) -> None:
+    """All of them stood among those that have begun, and their lanes waited at their marks at once."""
+    names = [platform.ask(segment) for segment in range(30)]
+    for segment, name in enumerate(names):
+        platform.cancel(name)
+        platform.ask(segment)
+    redis, keys = platform.job.installation.redis, platform.job.installation.keys
+    for name in names:
+        redis.zadd(keys.runs_waiting, {name: 0}, xx=True)
+    for _ in range(40):
+        platform.turn()
+    assert redis.zcard(keys.runs) <= OPEN_AT_MOST
+    assert not any(platform.run(name).cancelled for name in names)
+
+
+@on_one
+def test_a_word_that_was_sent_twice_is_taken_once(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its answer was lost: who gave it was told that a run was open already, which was its own."""
+    platform.has(7, *(members := [f"k{number}" for number in range(40)]))
+    platform.target_has(7, *members, "x")
+    asking = platform.resync(7)
+    ask = ResyncRuns.ask
+
+    def twice(self: ResyncRuns, *arguments: Any, **more: Any) -> tuple[str, bool]:
+        ask(self, *arguments, **more)
+        return ask(self, *arguments, **more)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(ResyncRuns, "ask", twice)
+        name, _ = control.confirm(platform.job.runtime, asking.id, "removals=1", "me")
+    assert (platform.ends(name).outcome, platform.rows(7)) == ("done", set(members))
 
 
 @on_one

@@ -12,7 +12,6 @@ from tests.cases import case
 from workers.delivery import decide as table
 from workers.delivery import failures
 from workers.delivery.decide import (
-    DEATHS,
     ONCE_MORE,
     AskOthers,
     FailedTry,
@@ -22,7 +21,6 @@ from workers.delivery.decide import (
     OpenCircuit,
     Outcome,
     SetAside,
-    after_deaths,
     backoff_ms,
     decide,
     next_limit,
@@ -205,50 +203,6 @@ def test_only_connecting_opens_the_circuit(kind: ErrorClass) -> None:
 def test_the_examples_in_the_docstrings() -> None:
     assert doctest.testmod(table).failed == 0
     assert doctest.testmod(failures).failed == 0
-
-
-@pytest.mark.parametrize(
-    ("deaths", "operations", "closing_in", "outcome"),
-    [
-        (1, 30, False, None),
-        (2, 30, False, None),
-        (3, 30, False, Halve(15)),
-        (1, 15, True, Halve(7)),
-        (1, 2, True, Halve(1)),
-        (2, 1, True, None),
-        (3, 1, True, SetAside()),
-        # Always alone: it may have stood there by chance.
-        (5, 1, False, None),
-        (6, 1, False, SetAside()),
-    ],
-)
-def test_what_follows_from_deaths(deaths: int, operations: int, closing_in: bool, outcome: Outcome | None) -> None:
-    assert after_deaths(deaths, operations, closing_in=closing_in) == outcome
-
-
-def deaths_over(size: int, killer: int) -> int:
-    """How many processes end before the killer, at this place of a full batch, is set aside."""
-    first, limit, suspects, deaths, here = 0, size, 0, 0, 0
-    while True:
-        closing_in = suspects > 0
-        match after_deaths(here, limit, closing_in=closing_in):
-            case SetAside():
-                return deaths
-            case Halve(shorter):
-                suspects, limit, here = limit, shorter, 0
-        if first <= killer < first + limit:
-            deaths, here = deaths + 1, here + 1
-        else:
-            first, suspects, here = first + limit, suspects - limit, 0
-            limit = next_limit(limit, size, suspects) or size
-
-
-@pytest.mark.parametrize("size", [1, 2, 30, 1000])
-def test_a_killer_takes_as_many_processes_as_its_batch_can_be_halved_and_four_more(size: int) -> None:
-    found = [deaths_over(size, killer) for killer in range(size)]
-    halvings = (size - 1).bit_length()
-    assert max(found) <= max(2 * DEATHS, halvings + DEATHS + 1)
-    assert sum(found) / size <= halvings / 2 + 2 * DEATHS
 
 
 @pytest.mark.parametrize("attempts", [0, 1, 5, 50, 10_000])

@@ -98,7 +98,7 @@ def resync(choice: Choice, *, watch: bool) -> int:
 
 
 def _joined(run: ResyncRun | None) -> str:
-    if run is not None and run.cancelled:
+    if run is not None and run.cancelled and run.again:
         return f", which {run.cancelled} has cancelled: once that is over, it begins anew"
     if run is not None and run.again:
         return ", which has begun: once it is through, it reads its source and tells all members once more"

@@ -38,12 +38,21 @@ local function is_word()
   return false
 end
 
+-- The same word, sent twice since its answer was lost.
+local function was_given(id, by)
+  for i = 8, #ARGV, 2 do
+    if redis.call('HGET', run_key(id), ARGV[i]) ~= ARGV[i + 1] then return false end
+  end
+  return redis.call('HGET', run_key(id), 'by') == by
+end
+
 local function ask()
   local integration, segment, by, kind = unpack(ARGV, 4, 7)
   local lane = integration .. ':' .. segment
   local id = redis.call('HGET', of, lane)
   if id and redis.call('EXISTS', run_key(id)) == 1 then
-    if kind == 'resync' and not is_word() then
+    if is_word() then return { id, was_given(id, by) and '1' or '0' } end
+    if kind == 'resync' then
       local at = redis.call('HMGET', run_key(id), 'kind', 'state', 'phase', 'cancelled')
       if at[4] or (at[2] ~= 'waiting' and not (at[2] == 'between' and at[3] == 'plan')) then
         redis.call('HSET', run_key(id), 'again', cjson.encode({ by, unpack(ARGV, 8) }))
@@ -217,12 +226,13 @@ end
 -- flag that is there stays until that is done. `was` knows this step again, should its answer be lost.
 local function begin_again(again, record)
   local asked = redis.call('HGET', run_key(id), 'asked')
+  local has_begun = not redis.call('ZSCORE', waiting, id)  -- else it takes no room yet
   redis.call('DEL', run_key(id))
   redis.call('HSET', run_key(id), 'id', id, 'integration', integration, 'segment', segment, 'kind', 'resync',
-    'asked', asked, 'state', 'between', 'phase', 'plan', 'was', redis.sha1hex(record), 'by', unpack(again))
+    'asked', asked, 'state', has_begun and 'between' or 'waiting', 'phase', 'plan', 'was', redis.sha1hex(record),
+    'by', unpack(again))
   redis.call('SREM', stalled, id)
-  redis.call('ZREM', waiting, id)
-  redis.call('ZADD', runs, now, id)
+  redis.call('ZADD', has_begun and runs or waiting, now, id)
   if record ~= '' then redis.call('XADD', ns .. ':outcomes', '*', 'r', record) end
   ring()
 end
