@@ -185,6 +185,7 @@ class Runtime:
                 parallelism=settings.parallelism,
                 patience=settings.statement_timeout,
                 lock_prefix=f"{applied.installation}",
+                overlapping=settings.pace_ms is None,
             )
         return self._deliverers[key]
 

@@ -7,6 +7,7 @@ of everything that was ever committed.
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import TYPE_CHECKING
@@ -16,7 +17,7 @@ from workers.connectors.sql import delivery
 from workers.errors import ErrorClass, HoldLevel, Matter, Phase, TargetError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from tests.simulation.world import World
     from workers.connectors.contract import Fence, Receipt, Shipment
@@ -128,10 +129,10 @@ class SimulatedSession:
         self._lock: str | None = None
         self._open = False
         self._ended = ""
+        self._meanwhile: Callable[[], object] | None = None
 
     def deliver(self, shipment: Shipment, fence: Fence) -> Receipt:
-        if shipment.upcoming is not None:
-            shipment.upcoming()
+        self._meanwhile = shipment.upcoming
         return delivery.deliver(self, shipment, fence)
 
     takes_several = True
@@ -171,6 +172,10 @@ class SimulatedSession:
 
     def execute(self, statement: str) -> int:
         done = self._read(statement)
+        meanwhile, self._meanwhile = self._meanwhile, None
+        if meanwhile is not None:
+            with suppress(Exception):  # as a database's session does
+                meanwhile()
         self._call("execute", inside=True)
         for each in done:
             if each.what in self._target.endless:

@@ -126,6 +126,7 @@ class Shipment:
     patience     seconds to wait for the lane's lock
     upcoming     gives what most likely comes next, or None; a session that waits for its target may ask for it
                  meanwhile, and get it ready
+    before_commit  is called when all is executed, and raises what there is to raise where nothing may be committed
     trial        taken back at its end, whatever comes of it: only to see whether the target would take it
     size         bytes that its profiles had as JSON, if that is known
     """
@@ -145,6 +146,7 @@ class Shipment:
     size: int | None = field(default=None, compare=False)
     fields: Fields | None = field(default=None, compare=False)
     upcoming: Callable[[], Shipment | None] | None = field(default=None, compare=False, repr=False)
+    before_commit: Callable[[], None] | None = field(default=None, compare=False, repr=False)
 
     def without(self, sequences: AbstractSet[str]) -> Shipment:
         """The same without some members, or without its event."""

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from workers.delivery.batch import Batch
     from workers.delivery.leases import Lease
     from workers.delivery.turn import Turn
+    from workers.delivery.unsettled import Unsettled
     from workers.lanes import Lanes, Operation
 
 CONFIRM_AFTER = 0.05
@@ -49,19 +50,28 @@ class Attempts:
         self._session: Session | None = None
         self._ahead: tuple[Batch, Shipment] | None = None
 
-    def deliver(self, turn: Turn, batch: Batch, upcoming: Callable[[], Batch | None] | None = None) -> Receipt:
+    def deliver(
+        self,
+        turn: Turn,
+        batch: Batch,
+        upcoming: Callable[[], Batch | None] | None = None,
+        before: Unsettled | None = None,
+    ) -> Receipt:
         """Brings the batch into the target, or raises TargetError, Unfit among them.
 
         upcoming  gives the batch that comes next, if that is known: it is made ready while the target is at work
+        before    the batch in front of it, where that is not settled: it is meanwhile, at the latest before COMMIT
         """
         once = turn.integration.exactly_once
         ahead, self._ahead = self._ahead, None
         shipped = ahead[1] if ahead is not None and ahead[0] is batch else self._shipment(turn, batch)
         if upcoming is not None and not once:  # the target's position is read with the batch's own turn
-            shipped = replace(shipped, upcoming=lambda: self._ship_ahead(turn, upcoming()))
+            shipped = replace(shipped, upcoming=lambda: self._meanwhile(turn, upcoming, before))
         idle = shipped.event is not None and not turn.integration.answers(shipped.event.kind)
         if not once and (idle or not batch.runs_something):
             return Receipt(idle=int(idle))
+        if before is not None:
+            shipped = replace(shipped, before_commit=lambda: _settle_first(before))
         return self._heeded(turn, shipped)
 
     def reached(self, turn: Turn, batch: Batch) -> str:
@@ -92,7 +102,10 @@ class Attempts:
         shipped = [self._shipment(turn, batch) for turn, batch in batches]
         return self._opened().deliver_together(shipped, _Fence(self._lanes, *[turn.lease for turn, _ in batches]))
 
-    def _ship_ahead(self, turn: Turn, batch: Batch | None) -> Shipment | None:
+    def _meanwhile(self, turn: Turn, upcoming: Callable[[], Batch | None], before: Unsettled | None) -> Shipment | None:
+        if before is not None and before.settle() is not None:
+            return None
+        batch = upcoming()
         if batch is None:
             return None
         shipped = self._shipment(turn, batch)
@@ -138,6 +151,11 @@ class Attempts:
             positions=Positions(turn.buffer.settled, turn.buffer.to, turn.buffer.fingerprint) if once else None,
             patience=self._patience,
         )
+
+
+def _settle_first(before: Unsettled) -> None:
+    if before.settle() is not None:
+        raise LeaseOver  # the lane is another's, or rests: nothing more may be committed
 
 
 class _Fence:

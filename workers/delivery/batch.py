@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypedDict
 
 if TYPE_CHECKING:
     from workers.connectors.contract import Rejection
@@ -113,6 +113,14 @@ class Batch:
         """Of each operation that is told or was refused: sequence to key."""
         found = {member.operation.sequence: member.key for member in self.members}
         return found | {each.operation.sequence: each.key for each in self.aside if each.key is not None}
+
+
+class Beyond(TypedDict):
+    """What a settlement is told of what its deliverer still holds; see messages.Settlement."""
+
+    next_ms: int | None
+    held_operations: int
+    held_chunks: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections import deque
 from itertools import islice
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING
 
-from workers.delivery.batch import Batch, Keyed, Rejected
+from workers.delivery.batch import Batch, Beyond, Keyed, Rejected
 from workers.delivery.hand import Hand
 from workers.delivery.merging import Merger
 from workers.delivery.plain_cut import plain_batch
@@ -29,14 +29,6 @@ if TYPE_CHECKING:
 
 # Looked up once: an enum's members are slow to look up, and this is done for every operation.
 _REMOVE = int(Kind.REMOVE)
-
-
-class Beyond(TypedDict):
-    """What a settlement is told of what its deliverer still holds; see messages.Settlement."""
-
-    next_ms: int | None
-    held_operations: int
-    held_chunks: int
 
 
 class Buffer:
@@ -128,6 +120,11 @@ class Buffer:
             return None
         self._ahead = (batch.last, how, how.size, ahead)
         return ahead
+
+    def made_ahead(self, batch: Batch) -> Batch | None:
+        """What `cut_ahead` has found behind this one, if that is still sure."""
+        ahead, self._ahead = self._ahead, None
+        return ahead[3] if ahead is not None and ahead[0] == batch.last and not self.clear and not self.aside else None
 
     @property
     def retries(self) -> list[Retry]:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import random
 import time
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from redis import RedisError
@@ -31,33 +32,35 @@ from workers.delivery.failures import (
     NoRoom,
     UnreadableLane,
     counted_as,
+    kind_of,
     may_be_ours,
     surely_undone,
     told_of_one,
     unusable,
 )
 from workers.delivery.leases import Lease, now
+from workers.delivery.probing import try_to_connect
 from workers.delivery.room import only_counted
 from workers.delivery.settlement import CLOSING_IN, Settlements
 from workers.delivery.together import Together
 from workers.delivery.turn import Failed, NothingDue, Over, Result, TimeOver
+from workers.delivery.unsettled import Unsettled
 from workers.errors import TargetError
-from workers.events.event import Kind
 from workers.failpoints import reach
 from workers.lanes import Claimed, Idle, Probe
 from workers.lanes.chunks import UnreadableChunk
 from workers.lanes.messages import Release
-from workers.log import TARGET_BACK, tell
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from workers.connectors.contract import Session
+    from workers.connectors.contract import Receipt, Session
     from workers.delivery.batch import Batch
     from workers.delivery.failures import Counts
     from workers.delivery.leases import Heartbeat
     from workers.delivery.orderings import Orderings
     from workers.delivery.turn import Turn
+    from workers.events.event import Kind
     from workers.integrations import Integration
     from workers.lanes import Lanes
 
@@ -67,18 +70,19 @@ class Deliverer:
 
     connector    its key
     open_session gives a session with it, or raises TargetError
-    try_to_connect connects anew and asks the smallest question, or raises TargetError
+    connect      connects anew and asks the smallest question, or raises TargetError
     orderings    what may pass what within a batch, where the target's tables tell
     parallelism  lanes of it served at once, over all workers
     patience     seconds to wait for a lane's session lock; also what a statement may take
     lock_prefix  names the installation in session locks, which a whole server shares (rule 19)
+    overlapping  whether a batch may be sent before the one in front of it is settled: not where statements are rationed
     """
 
     def __init__(
         self,
         connector: str,
         open_session: Callable[[], Session],
-        try_to_connect: Callable[[], None],
+        connect: Callable[[], None],
         orderings: Orderings,
         integrations: Mapping[str, Integration],
         lanes: Lanes,
@@ -87,12 +91,14 @@ class Deliverer:
         parallelism: int,
         patience: float,
         lock_prefix: str,
+        overlapping: bool = True,
     ) -> None:
         self._connector = connector
-        self._try_to_connect = try_to_connect
+        self._connect = connect
         self._lanes = lanes
         self._heartbeat = heartbeat
         self._parallelism = parallelism
+        self._overlapping = overlapping
         self._attempts = Attempts(open_session, lanes, patience=patience, lock_prefix=lock_prefix)
         self._inquiries = Inquiries(self._attempts, lanes, patience=patience)
         self._settlements = Settlements(connector, lanes)
@@ -109,7 +115,10 @@ class Deliverer:
                 claimed = self._claim(token)
                 if isinstance(claimed, Idle):
                     return NothingDue(self._settlements.settled)
-                failure = self._probe(claimed) if isinstance(claimed, Probe) else self._serve_due(claimed, token, sent)
+                if isinstance(claimed, Probe):
+                    failure = try_to_connect(self._connector, self._connect, self._lanes, claimed)
+                else:
+                    failure = self._serve_due(claimed, token, sent)
                 if failure is not None:
                     return replace(failure, batches=self._settlements.settled)
                 if time.monotonic() >= ends:
@@ -186,21 +195,41 @@ class Deliverer:
                 return over.failure
 
     def _deliver(self, turn: Turn, batch: Batch) -> Over | None:
-        """One batch; None where the lane is still ours."""
-        started = time.time()
-        try:
-            if refused := self._unusable(turn, batch):
-                return self._set_aside(turn, batch, started, refused)
-            # What ends whoever touches it, and is there already, is not touched again.
-            shown = batch.bare if turn.deadly else batch
-            receipt = self._attempts.deliver(turn, shown, lambda: turn.batch_after(batch, policy_of(turn)))
-        except Unfit as unfit:
-            return self._set_aside(turn, batch, started, unfit.rejected)
-        except MemoryError:
+        """One batch, and those that are sure to follow it (rule 18a); None where the lane is still ours."""
+        before: Unsettled | None = None
+        while True:
+            started = time.time()
+            receipt: Receipt | TargetError | MemoryError
+            try:
+                receipt = self._try(turn, batch, before)
+            except (TargetError, MemoryError) as failure:
+                receipt = failure
+            if before is not None and (over := before.settle()) is not None:
+                self._attempts.discard()
+                return over
+            if isinstance(receipt, Exception):
+                return self._went_wrong(turn, batch, started, receipt)
+            overlaps = self._overlapping and self._attempts.takes_several
+            follows = turn.follows(batch, receipt) if overlaps else None
+            settle = partial(self._settlements.settle, turn, batch, receipt, started, goes_on=follows is not None)
+            if follows is None:
+                return settle()
+            before, batch = Unsettled(settle), follows
+
+    def _try(self, turn: Turn, batch: Batch, before: Unsettled | None) -> Receipt:
+        refused = self._unusable(turn, batch)
+        if refused:
+            raise Unfit(refused)
+        # What ends whoever touches it, and is there already, is not touched again.
+        shown = batch.bare if turn.deadly else batch
+        return self._attempts.deliver(turn, shown, lambda: turn.batch_after(batch, policy_of(turn)), before)
+
+    def _went_wrong(self, turn: Turn, batch: Batch, started: float, error: TargetError | MemoryError) -> Over | None:
+        if isinstance(error, Unfit):
+            return self._set_aside(turn, batch, started, error.rejected)
+        if isinstance(error, MemoryError):
             return self._failed(turn, batch, started, NoMemory(turn.attempts))
-        except TargetError as error:
-            return self._failed(turn, batch, started, error)
-        return self._settlements.settle(turn, batch, receipt, started)
+        return self._failed(turn, batch, started, error)
 
     def _unusable(self, turn: Turn, batch: Batch) -> list[Rejection]:
         """What can be given to no target, but what it has: by an earlier revision it could, and nobody heard of it."""
@@ -212,7 +241,7 @@ class Deliverer:
         """Does what an error leads to."""
         self._attempts.discard()
         turn.undone = turn.undone and surely_undone(error)
-        kind = _kind(error, batch)
+        kind = kind_of(error, batch)
         tried = self._tried(turn, batch, error, kind)
         outcome = decide(error, tried, chance=random.random())  # noqa: S311 - jitter, no secret
         if isinstance(outcome, AskOthers):
@@ -247,7 +276,7 @@ class Deliverer:
         if ours:
             return self._set_aside(turn, batch, started, [rejection])
         alone = batch.members[0].key if unasked and batch.members else None
-        return self._set_aside(turn, batch, started, [rejection], counted_as(operation, _kind(error, batch), alone))
+        return self._set_aside(turn, batch, started, [rejection], counted_as(operation, kind_of(error, batch), alone))
 
     def _set_aside(
         self, turn: Turn, batch: Batch, started: float, refused: Sequence[Rejection], counts: Counts = NOT_COUNTED
@@ -265,23 +294,3 @@ class Deliverer:
         release = replace(given_back(lease, turn), how="failed", delay_ms=PROBE_MS)
         self._lanes.release(replace(release, level=error.level.value, code=error.code, reason=error.reason))
         return Failed(lease.integration, lease.segment, error.code, error.reason, PROBE_MS / 1000, needs_help=True)
-
-    def _probe(self, probe: Probe) -> Failed | None:
-        """Tries to connect, in the name of all lanes of a connector that is held or whose circuit is open."""
-        try:
-            self._try_to_connect()
-        except TargetError as error:
-            outcome = decide(error)
-            held = isinstance(outcome, Hold)
-            how, delay = ("hold", outcome.delay_ms) if isinstance(outcome, Hold) else ("open", 0)
-            wait = self._lanes.circuit(self._connector, how, delay_ms=delay, code=error.code, reason=error.reason)
-            return Failed(self._connector, "*", error.code, error.reason, wait / 1000, needs_help=held)
-        if was := self._lanes.connected(self._connector, probe.hold):
-            tell(TARGET_BACK, connector=self._connector, tries=was.tries, seconds=was.ms / 1000, reason=was.reason)
-        return None
-
-
-def _kind(error: TargetError, batch: Batch) -> Kind:
-    """What was told when it failed."""
-    kinds = [each.operation.kind for each in batch.members] or [batch.event.kind if batch.event else Kind.ADD]
-    return next((kind for kind in Kind if kind.label == error.event_type), Kind(kinds[0]))

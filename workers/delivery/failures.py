@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from workers.connectors.contract import Rejection
 from workers.errors import ErrorClass, HoldLevel, Phase, TargetError
+from workers.events.event import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from workers.delivery.batch import Batch, Key
-    from workers.events.event import Kind
     from workers.lanes import Operation
 
 MOST_CAUSES = 5
@@ -95,6 +95,12 @@ def told_of_one(error: TargetError) -> str:
     if error.error_class in {ErrorClass.ISOLATE, ErrorClass.SPLIT}:
         return error.reason
     return f"{error.reason}; other profiles pass, so what this one holds is at fault"
+
+
+def kind_of(error: TargetError, batch: Batch) -> Kind:
+    """What was told when it failed."""
+    kinds = [each.operation.kind for each in batch.members] or [batch.event.kind if batch.event else Kind.ADD]
+    return next((kind for kind in Kind if kind.label == error.event_type), Kind(kinds[0]))
 
 
 def may_be_ours(operation: Operation, error: TargetError, maybe_there_to: str) -> bool:

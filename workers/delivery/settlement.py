@@ -77,9 +77,14 @@ class Settlements:
         self._lanes = lanes
         self.settled = 0
 
-    def settle(self, turn: Turn, batch: Batch, receipt: Receipt, started: float) -> Over | None:
-        """Trims the lane up to the batch and records it; None where the turn goes on."""
-        told = self._told(turn, batch, receipt, started)
+    def settle(
+        self, turn: Turn, batch: Batch, receipt: Receipt, started: float, *, goes_on: bool = False
+    ) -> Over | None:
+        """Trims the lane up to the batch and records it; None where the turn goes on.
+
+        goes_on  whether it is to, though its time may be over by now: what comes next has begun
+        """
+        told = self._told(turn, batch, receipt, started, goes_on=goes_on)
         sent = now()
         answer = self._lanes.settle(told.message)
         reach(failpoints.AFTER_SETTLE)
@@ -104,7 +109,7 @@ class Settlements:
         for (turn, _, _), each, answer in zip(done, told, answers, strict=True):
             _tell(turn, each, answer)
 
-    def _told(self, turn: Turn, batch: Batch, receipt: Receipt, started: float) -> _Told:
+    def _told(self, turn: Turn, batch: Batch, receipt: Receipt, started: float, *, goes_on: bool = False) -> _Told:
         rejected = [*batch.aside, *_left_out(batch, receipt)]
         past = Past(turn.open > 0, turn.buffer.still_open, turn.buffer.overtaken)
         ordering = turn.integration.ordering
@@ -115,7 +120,8 @@ class Settlements:
         record = delivered(self._connector, turn.lease, batch, len(rejected), done, turn.attempts)
         following = _following(turn, batch, frozenset(run.event_type for run in receipt.queries))
         message = _settlement(turn, batch, following, [record, *entries], change, receipt)
-        return _Told(replace(message, counted=len(counted)) if counted else message, following, rejected)
+        message = replace(message, counted=len(counted), go_on=message.go_on or goes_on)
+        return _Told(message, following, rejected)
 
     def set_aside(
         self, turn: Turn, batch: Batch, rejections: Sequence[Rejection], started: float, counts: Counts

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from workers.connectors.contract import Rejection
+    from workers.connectors.contract import Receipt, Rejection
     from workers.delivery.batch import Batch, BatchPolicy
     from workers.delivery.batching import Buffer
     from workers.delivery.leases import Lease
@@ -139,6 +140,14 @@ class Turn:
     def tries_at_once(self, batch: Batch) -> int:
         """How many in a row this one's is, of what stands alone; 0 for the first try."""
         return self.at_once if batch.alone is not None and batch.alone.sequence == self.once_more else 0
+
+    def follows(self, batch: Batch, receipt: Receipt) -> Batch | None:
+        """What may be told before this batch, which is in the target, is settled; None where anything is unusual."""
+        odd = self.attempts or self.limit is not None or self.suspect or self.passed or self.probing or self.deadly
+        if odd or self.open or self.no_room or receipt.rejected or time.monotonic() >= self.ends:
+            return None
+        behind = self.buffer.made_ahead(batch)
+        return behind if behind is not None and behind.first > self.tried_to else None
 
     def halve(self, batch: Batch, limit: int) -> None:
         """A shorter head of the batch is next."""

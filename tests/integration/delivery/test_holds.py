@@ -50,7 +50,7 @@ def test_a_probe_that_is_refused_the_password_holds_the_connector_and_closes_the
         wrong = "the password is wrong"
         raise TargetError(ErrorClass.HOLD, "crm password", wrong, level=HoldLevel.CONNECTOR, phase=Phase.PROBE)
 
-    deliverer._try_to_connect = refuses
+    deliverer._connect = refuses
     result = job.runtime.deliver("crm", "t", 5)
     assert isinstance(result, Failed)
     assert result.needs_help

@@ -95,6 +95,8 @@ def deliver(
         with _of_no_query():
             session.move_position(shipment.lane, str(reached))
     reach(failpoints.AFTER_EXECUTE)
+    if shipment.before_commit is not None:
+        shipment.before_commit()
     fence()
     with _during(Phase.COMMIT):
         session.commit()

@@ -1,0 +1,181 @@
+"""While a target executes a batch the one in front of it is settled, and it is before the second one is committed."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from redis import ConnectionError  # noqa: A004 - Redis's own, as it would be raised
+
+from tests.integration.jobs import Job, add, clear
+from tests.model import profiles
+from workers.connectors.sql.connector import PooledSession
+from workers.control.pause import NotSettled, pause
+from workers.errors import ErrorClass, TargetError
+from workers.lanes.store import Lanes
+from workers.settings import load, revision
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from workers.lanes.messages import Settlement
+
+SMALL = '{ size = 50, timeout = "100ms" }'
+on_servers = pytest.mark.parametrize("target", ["postgresql", "mysql"], indirect=True)
+"""SQLite's driver sends and waits at once: nothing can be done meanwhile."""
+
+
+@pytest.fixture
+def filled(job: Job, monkeypatch: pytest.MonkeyPatch) -> Job:
+    """A lane with four full batches and half of one."""
+    monkeypatch.setattr("workers.delivery.beginning.TURN_SECONDS", 600)
+    job.configure(batch=SMALL)
+    job.push(*(add(1, n) for n in range(225)))
+    job.runtime.route("t", 30)
+    return job
+
+
+@pytest.fixture
+def steps(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What is done from now on: a statement is sent and answered, a transaction committed, a batch settled."""
+    found: list[str] = []
+    execute, commit, settle = PooledSession.execute, PooledSession.commit, Lanes.settle
+
+    def executes(self: PooledSession, statement: str) -> int:
+        found.append("sent")
+        rows = execute(self, statement)
+        found.append("answered")
+        return rows
+
+    def commits(self: PooledSession) -> None:
+        commit(self)
+        found.append("committed")
+
+    def settles(self: Lanes, settlement: Settlement) -> Any:
+        found.append("settled")
+        return settle(self, settlement)
+
+    monkeypatch.setattr(PooledSession, "execute", executes)
+    monkeypatch.setattr(PooledSession, "commit", commits)
+    monkeypatch.setattr(Lanes, "settle", settles)
+    return found
+
+
+def before_settling(monkeypatch: pytest.MonkeyPatch, which: int, does: Callable[[], object]) -> None:
+    """Something happens before this settlement, counted from 0."""
+    settle, number = Lanes.settle, iter(range(1000))
+
+    def settles(self: Lanes, settlement: Settlement) -> Any:
+        if next(number) == which:
+            does()
+        return settle(self, settlement)
+
+    monkeypatch.setattr(Lanes, "settle", settles)
+
+
+def test_a_batch_is_settled_while_the_next_one_is_executed(filled: Job, steps: list[str]) -> None:
+    filled.ends_right()
+    alone = ["sent", "answered", "committed", "settled"]
+    behind = ["sent", "settled", "answered", "committed"]
+    if filled.target.dialect == "sqlite":
+        assert steps == 5 * alone
+    else:
+        # The last one is not full, and what may come to it is not known before.
+        assert steps == [*alone[:3], *3 * behind, "settled", *alone]
+
+
+@on_servers
+def test_where_statements_are_rationed_none_is_sent_before_it_may(filled: Job, steps: list[str]) -> None:
+    """What a connector's `rate` does not let through yet would be undone, and sent again."""
+    installation, target = filled.installation, filled.target
+    installation.configure(target.connector(rate='"200/s"') + target.integration(batch=SMALL))
+    revision.publish(installation.redis, installation.keys, load(installation.file))
+    filled.ends_right()
+    assert steps == 5 * ["sent", "answered", "committed", "settled"]
+
+
+@on_servers
+@pytest.mark.parametrize("which", [0, 1])
+def test_nothing_is_committed_behind_what_redis_was_not_told(
+    filled: Job, monkeypatch: pytest.MonkeyPatch, which: int
+) -> None:
+    def is_away() -> None:
+        raise ConnectionError("gone")
+
+    with monkeypatch.context() as patched:
+        before_settling(patched, which, is_away)
+        with pytest.raises(ConnectionError):
+            filled.runtime.deliver("crm", "t", 5)
+    assert len(filled.target.members()) == 50 * (which + 1)
+    filled.ends_right()
+    assert filled.installation.backlog() == 0
+
+
+@on_servers
+def test_nothing_is_committed_in_a_lane_that_is_to_rest(filled: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is paused between the COMMIT of a batch and its settlement, when the next one is with the target."""
+    redis, keys = filled.installation.redis, filled.installation.keys
+
+    def pauses() -> None:
+        with contextlib.suppress(NotSettled):
+            pause(redis, keys, "members", patience=0)
+
+    with monkeypatch.context() as patched:
+        before_settling(patched, 1, pauses)
+        filled.runtime.deliver("crm", "t", 5)
+    assert len(filled.target.members()) == 100
+    assert filled.installation.backlog() == 125
+    assert [each.outcome for each in filled.tries()] == ["delivered"] * 2
+
+
+@on_servers
+def test_what_is_wrong_with_a_batch_is_no_matter_of_the_one_in_front_of_it(
+    filled: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The 60th profile is refused, alone among all: the search for it begins at the head of its own batch."""
+    run = PooledSession._run
+
+    def refuses_one(self: PooledSession, statement: str, by: Callable[[str], int]) -> int:
+        if "'59'" in statement:
+            raise TargetError(ErrorClass.ISOLATE, "sim", "a value does not fit")
+        return run(self, statement, by)
+
+    monkeypatch.setattr(PooledSession, "_run", refuses_one)
+    filled.runtime.deliver("crm", "t", 5)
+    assert [(each.outcome, each.operations) for each in filled.tries()][:2] == [("delivered", 50), ("retry", 50)]
+    filled.drain()
+    assert filled.target.members() == filled.model.members - {("1", "59")}
+
+
+@on_servers
+def test_a_clear_that_comes_between_two_batches_leaves_nothing(filled: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second one was sent before its deliverer could know that it is moot."""
+    other = filled.installation.runtime()
+
+    def clears() -> None:
+        filled.push(clear(1), add(1, "after"))
+        other.route("t2", 30)
+
+    before_settling(monkeypatch, 0, clears)
+    filled.ends_right()
+    assert filled.target.members() == {("1", "after")}
+
+
+@on_servers
+def test_a_batch_of_which_nothing_is_sent_is_settled_behind_the_one_in_front_of_it(
+    job: Job, steps: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It asks for no session, and so for nothing that is done before its COMMIT."""
+    monkeypatch.setattr("workers.delivery.beginning.TURN_SECONDS", 600)
+    some = "INSERT INTO member (segment_id, client_id, updated) VALUES {for $l = $batch}{if $l.vip}"
+    some += "({segment_id}, '{$l.CustomID}', '{$l._event_time}'){autocomma}{end}{end}"
+    job.configure(batch=SMALL, add=some)
+    for n in range(200):
+        vip = not 50 <= n < 100
+        job.installation.producer.push([add(1, n) | {"profiles": [profiles(n)[0] | {"vip": vip}]}])
+    job.runtime.route("t", 30)
+    job.drain()
+    assert job.target.members() == {("1", str(n)) for n in range(200) if not 50 <= n < 100}
+    assert steps.count("settled") == 4
+    assert steps.index("answered", steps.index("settled")) > steps.index("settled")

@@ -1,0 +1,32 @@
+"""A batch that is in the target, and whose lane is told while the target is at work on the next one (rule 18a)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from workers.delivery.turn import Over
+
+
+class Unsettled:
+    """Its settlement is made once: at the latest before what comes behind it is committed."""
+
+    def __init__(self, settle: Callable[[], Over | None]) -> None:
+        self._settle = settle
+        self._is_settled = False
+        self._over: Over | None = None
+        self._error: Exception | None = None
+
+    def settle(self) -> Over | None:
+        """Makes it, if that is not done; None where the lane is still ours. What was raised is raised again."""
+        if not self._is_settled:
+            self._is_settled = True
+            try:
+                self._over = self._settle()
+            except Exception as error:  # noqa: BLE001 - raised below, to whoever asks
+                self._error = error
+        if self._error is not None:
+            raise self._error
+        return self._over
