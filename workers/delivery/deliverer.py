@@ -195,7 +195,7 @@ class Deliverer:
                 return over.failure
 
     def _deliver(self, turn: Turn, batch: Batch) -> Over | None:
-        """One batch, and those that are sure to follow it (rule 18a); None where the lane is still ours."""
+        """One batch, and those that are sure to follow it (rule 18); None where the lane is still ours."""
         before: Unsettled | None = None
         while True:
             started = time.time()

@@ -1,4 +1,4 @@
-"""A batch that is in the target, and whose lane is told while the target is at work on the next one (rule 18a)."""
+"""A batch that is in the target, and whose lane is told while the target is at work on the next one (rule 18)."""
 
 from __future__ import annotations
 
