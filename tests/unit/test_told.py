@@ -96,6 +96,13 @@ def test_every_option_that_a_page_shows_is_one() -> None:
     assert unknown == set()
 
 
+def test_every_variable_of_the_compose_file_is_told() -> None:
+    every = "\n".join(pages().values())
+    asked = set(re.findall(r"\$\{([A-Z_]+)", texts()["docker-compose.yml"]))
+    assert len(asked) > 5
+    assert {name for name in asked if f"`{name}" not in every} == set()
+
+
 # --- Log lines, topics, states -----------------------------------------------------------------------------------
 
 
