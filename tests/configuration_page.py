@@ -115,26 +115,13 @@ def questions() -> dict[str, tuple[str, str]]:
 
         return patch.object(TomlTable, name, method)
 
-    kinds: dict[str, Callable[..., tuple[str, str]]] = {
-        "name": lambda default: (NAME_RULE, f'`"{default}"`'),
-        "text": lambda *_, **__: ("text", "must be there"),
-        "optional_text": lambda *_, **__: ("text", ""),
-        "flag": lambda *, default: ("true or false", f"`{str(default).lower()}`"),
-        "whole": lambda default, low, high: (f"{low:,} to {high:,}", _whole(default, low)),
-        "seconds": lambda default, low, high: (
-            f"{spell_duration(low)} to {spell_duration(high)}",
-            f'`"{spell_duration(default)}"`' if default else "",
-        ),
-        "choice": lambda names: (" or ".join(f'`"{name}"`' for name in names), f'`"{names[0]}"`'),
-        "list_of": lambda *_, **__: ("a list", ""),
-    }
     take = TomlTable.take
 
     def taking(self: TomlTable, key: str) -> object | None:
         taken.add(key_path(self, key))
         return take(self, key)
 
-    patches = [noting(name, told) for name, told in kinds.items()]
+    patches = [noting(name, told) for name, told in ASKED.items()]
     patches.append(patch.object(TomlTable, "take", taking))
     for each in patches:
         each.start()
@@ -153,6 +140,22 @@ def _whole(default: int | None, low: int) -> str:
     if default is None:
         return "must be there"
     return f"`{default}`" if default >= low else ""
+
+
+ASKED: dict[str, Callable[..., tuple[str, str]]] = {
+    "name": lambda default: (NAME_RULE, f'`"{default}"`'),
+    "text": lambda *_, **__: ("text", "must be there"),
+    "optional_text": lambda *_, **__: ("text", ""),
+    "flag": lambda *, default: ("true or false", f"`{str(default).lower()}`"),
+    "whole": lambda default, low, high: (f"{low:,} to {high:,}", _whole(default, low)),
+    "seconds": lambda default, low, high: (
+        f"{spell_duration(low)} to {spell_duration(high)}",
+        f'`"{spell_duration(default)}"`' if default else "",
+    ),
+    "choice": lambda names: (" or ".join(f'`"{name}"`' for name in names), f'`"{names[0]}"`'),
+    "list_of": lambda *_, **__: ("a list", ""),
+}
+"""What each way to ask for a key says of it: its kind, and what holds where it is left out."""
 
 
 def examples(page: str) -> list[str]:
