@@ -1212,9 +1212,9 @@ def _check(event: dict[str, Any]) -> None:
     if kind in WITH_PROFILES and len(event) == len(BARE) and "profiles" in event and _names_only_itself(segment):
         return
     if kind == "resync":
-        _refuse("", "the type 'resync' is asked for by Producer.resync")
+        _refuse("", "the type 'resync' is no change of a segment; expected Producer.resync, or `segsync resync`")
     if event.get("snapshot") is not None:
-        _refuse("", "the key 'snapshot' is reserved: it means nothing yet")
+        _refuse("", "the key 'snapshot' is reserved; expected an event without it")
     if not isinstance(kind, str) or kind not in KINDS:
         _refuse("type", f"expected one of {', '.join(KINDS)}, got {_shown(kind)}")
     if not isinstance(segment, dict):

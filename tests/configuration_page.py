@@ -48,7 +48,7 @@ DEFAULTS = {
     "intake.max": "as many as Redis holds",
     "connectors.*.timezone": '`"UTC"`',
     "integrations.*.name": "the key",
-    "integrations.*.key": "the field that `remove` uses",
+    "integrations.*.key": "the field that `remove` uses; for an ad account it must be there",
     "connectors.*.platform": "a database",
     "connectors.*.secret": "`SEGSYNC_SECRET`",
     "connectors.*.store.url": "the ledger's database",
@@ -64,12 +64,33 @@ DEFAULTS = {
     "integrations.*.ordering": "the queries and the table tell",
     "integrations.*.max_backlog": "any number",
     "sources.*.url": "must be there, or `command`",
+    "sources.*.members": "must be there, for a database",
+    "connectors.*.url": "must be there; for an ad account, the platform's own",
+    "alerts.from": "must be there, with `smtp`",
+    "alerts.to": "must be there, with `smtp`",
     "sources.*.headers.*": "none",
     "integrations.*.verify": "when somebody asks",
     "integrations.*.window": "at any time",
     "integrations.*.max_lag": "a minute over the batch's timeout",
 }
 """What holds where the code has no plain value: said once, here."""
+KINDS = {
+    "connectors.*.consent": '`"granted"` or `"denied"`',
+    "connectors.*.rate": 'text, as in `"500/s"`',
+    "integrations.*.key": "text, or a list",
+    "integrations.*.scope.segments": '`"all"`, or a list',
+    "integrations.*.window": 'text, as in `"22:00-06:00"`',
+    "sources.*.segments": "text, or a list of a program",
+}
+"""What may stand there, where that is more than its type."""
+TAKEN = {
+    "sources.*.command": ("a list", "must be there, or `url`"),
+    "sources.*.first": ("a whole number, or text", "must be there, with `{after}`"),
+}
+"""Keys whose values are looked at as they are, and so asked for by no kind."""
+BESIDE = re.compile(r"include|integrations\.\*\.(use|queries\.members|fields\..+)|query_sets.*")
+"""Keys that the page tells beside the table."""
+OF_PLATFORMS = {each.name for platform in PLATFORMS.values() for each in platform.settings}
 
 Row = tuple[str, str, str]
 
@@ -83,6 +104,7 @@ def key_path(table: TomlTable, key: str) -> str:
 def questions() -> dict[str, tuple[str, str]]:
     """Kind and default of each key that is asked for, by its path, in the order of the questions."""
     asked: dict[str, tuple[str, str]] = {}
+    taken: set[str] = set()
 
     def noting(name: str, told: Callable[..., tuple[str, str]]) -> Any:
         original = getattr(TomlTable, name)
@@ -93,20 +115,14 @@ def questions() -> dict[str, tuple[str, str]]:
 
         return patch.object(TomlTable, name, method)
 
-    kinds: dict[str, Callable[..., tuple[str, str]]] = {
-        "name": lambda default: (NAME_RULE, f'`"{default}"`'),
-        "text": lambda *_, **__: ("text", "must be there"),
-        "optional_text": lambda *_, **__: ("text", ""),
-        "flag": lambda *, default: ("true or false", f"`{str(default).lower()}`"),
-        "whole": lambda default, low, high: (f"{low:,} to {high:,}", _whole(default, low)),
-        "seconds": lambda default, low, high: (
-            f"{spell_duration(low)} to {spell_duration(high)}",
-            f'`"{spell_duration(default)}"`' if default else "",
-        ),
-        "choice": lambda names: (" or ".join(f'`"{name}"`' for name in names), f'`"{names[0]}"`'),
-        "list_of": lambda *_, **__: ("a list", ""),
-    }
-    patches = [noting(name, told) for name, told in kinds.items()]
+    take = TomlTable.take
+
+    def taking(self: TomlTable, key: str) -> object | None:
+        taken.add(key_path(self, key))
+        return take(self, key)
+
+    patches = [noting(name, told) for name, told in ASKED.items()]
+    patches.append(patch.object(TomlTable, "take", taking))
     for each in patches:
         each.start()
     try:
@@ -114,13 +130,32 @@ def questions() -> dict[str, tuple[str, str]]:
     finally:
         for each in patches:
             each.stop()
-    return asked
+    tables = {path.rpartition(".")[0] for path in asked}
+    untold = {path for path in taken - asked.keys() - TAKEN.keys() - tables if not BESIDE.fullmatch(path)}
+    assert not untold, f"say in TAKEN what may stand there: {untold}"
+    return asked | TAKEN
 
 
 def _whole(default: int | None, low: int) -> str:
     if default is None:
         return "must be there"
     return f"`{default}`" if default >= low else ""
+
+
+ASKED: dict[str, Callable[..., tuple[str, str]]] = {
+    "name": lambda default: (NAME_RULE, f'`"{default}"`'),
+    "text": lambda *_, **__: ("text", "must be there"),
+    "optional_text": lambda *_, **__: ("text", ""),
+    "flag": lambda *, default: ("true or false", f"`{str(default).lower()}`"),
+    "whole": lambda default, low, high: (f"{low:,} to {high:,}", _whole(default, low)),
+    "seconds": lambda default, low, high: (
+        f"{spell_duration(low)} to {spell_duration(high)}",
+        f'`"{spell_duration(default)}"`' if default else "",
+    ),
+    "choice": lambda names: (" or ".join(f'`"{name}"`' for name in names), f'`"{names[0]}"`'),
+    "list_of": lambda *_, **__: ("a list", ""),
+}
+"""What each way to ask for a key says of it: its kind, and what holds where it is left out."""
 
 
 def examples(page: str) -> list[str]:
@@ -168,8 +203,17 @@ def rows() -> list[Row]:
     for path, (kind, default) in sorted(questions().items()):
         if path == "include" or ".queries." in path or ".fields" in path:
             continue  # told beside the table
-        found.append((path, kind, DEFAULTS.get(path) or default or "none"))
+        left_out = DEFAULTS.get(path) or default or "none"
+        if _is_of_platform(path):
+            left_out = "as its platform says, below"
+        found.append((path, KINDS.get(path, kind), left_out))
     return found
+
+
+def _is_of_platform(path: str) -> bool:
+    """Whether it is a setting that some platforms want, and others do not know."""
+    before, _, name = path.rpartition(".")
+    return before == "connectors.*" and name.removesuffix("_file") in OF_PLATFORMS
 
 
 def made() -> str:

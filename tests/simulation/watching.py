@@ -23,7 +23,7 @@ LATE_LANE_MS = 15_000
 PERMIT_MS = 10_000
 """What a wake-up costs whose permit was given and never told."""
 PERMITS_LOST = 2
-"""So many in a row: the next one may be sent twice as well, and three were not met in twenty thousand histories."""
+"""So many in a row: the command that makes it good may be sent twice as well."""
 
 
 def watch(world: World, cast: Cast) -> None:

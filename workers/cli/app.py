@@ -28,7 +28,7 @@ INTERRUPTED: Final = 130
 app = typer.Typer(
     name="segsync",
     cls=AnywhereGroup,
-    help="Keeps customers' SQL tables up to date about static segments.",
+    help="Keeps SQL tables and ad accounts up to date about static segments.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -182,7 +182,11 @@ def push(
     file: Annotated[str, typer.Argument(metavar="FILE|-", help="Events, one JSON object per line; - is a pipe.")],
     as_json: Json = False,
 ) -> None:
-    """Push events from JSON lines."""
+    """Push events from JSON lines, in their order.
+
+    The exit status is 1 where the intake is full, 2 at a line that is no event, 3 where Redis is out of reach: the
+    line is named, and all before it are accepted.
+    """
     from workers.cli.commands import push as command
 
     raise typer.Exit(command.run(file, as_json=as_json))
@@ -215,7 +219,7 @@ def resume(integration: Key, as_json: Json = False) -> None:
 def retry(
     name: Annotated[str, typer.Argument(metavar="K|CONNECTOR", help="An integration's or connector's key.")],
 ) -> None:
-    """Try at once what waits for its next try: holds, open circuits, failed lanes."""
+    """Try at once what waits for its next try: what is held, out of reach, or has failed."""
     from workers.cli.commands import retry as command
 
     raise typer.Exit(command.run(name))

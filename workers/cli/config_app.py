@@ -26,7 +26,7 @@ def pull(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what differs, and write nothing.")] = False,
     yes: Yes = False,
 ) -> None:
-    """Write what is applied back into the file, where somebody has changed it in the console.
+    """Write what is applied back into the file, where it was changed in the console, by the API or by a rollback.
 
     Comments and order stay; only what differs changes.
     """

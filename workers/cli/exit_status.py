@@ -1,4 +1,4 @@
-"""The statuses that every command may end with, as the README lists them; which failure is which: explaining.py."""
+"""The statuses that every command may end with (docs/operations.md); which failure is which: explaining.py."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ looking = typer.Typer()
 def status(
     integration: Annotated[
         str | None,
-        typer.Argument(metavar="[K]", help="Of this one alone, with its lanes.", autocompletion=keys_beginning),
+        typer.Argument(metavar="K", help="Of this one alone, with its lanes.", autocompletion=keys_beginning),
     ] = None,
     *,
     quarantine_limit: Annotated[
@@ -126,7 +126,7 @@ def runs(
 @looking.command()
 def fields(
     integration: Annotated[
-        str | None, typer.Argument(metavar="[K]", help="Of this one alone.", autocompletion=keys_beginning)
+        str | None, typer.Argument(metavar="K", help="Of this one alone.", autocompletion=keys_beginning)
     ] = None,
     *,
     file: Annotated[bool, typer.Option("--file", help="Of the local file, not of what is applied.")] = False,

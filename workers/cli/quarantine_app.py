@@ -26,7 +26,7 @@ def quarantine_list(
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many at most.")] = 50,
     as_json: Json = False,
 ) -> None:
-    """The open entries, the newest first."""
+    """Entries, the newest first: the open ones, unless --state says which."""
     from workers.cli.commands import quarantine as command
 
     raise typer.Exit(command.listed(integration, limit, segment=segment, state=state, as_json=as_json))
@@ -89,7 +89,7 @@ def quarantine_export(
     code: OfCode = None,
     state: State = "open",
 ) -> None:
-    """Write entries with their data as JSON lines."""
+    """Write entries with their data as JSON lines: the open ones, unless --state says which."""
     from workers.cli.commands import quarantine as command
 
     raise typer.Exit(command.export(command.fitting(integration, code, state, segment), file))

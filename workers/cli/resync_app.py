@@ -31,7 +31,9 @@ def resync(
     confirm: Annotated[str | None, typer.Option(metavar="RUN", help="Say yes to a run that needs it.")] = None,
     accept: Annotated[str | None, typer.Option(metavar="N", help="With --confirm: removals=N,adds=M.")] = None,
     cancel: Annotated[str | None, typer.Option(metavar="RUN", help="Stop a run.")] = None,
-    as_json: Json = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="With --list or --dry-run: JSON instead of text for people.")
+    ] = False,
 ) -> None:
     """Make a target equal to the platform again, beside live events.
 

@@ -21,8 +21,8 @@ def revisions(*, as_json: Json = False) -> None:
 
 @about_revisions.command()
 def diff(
-    first: Annotated[int | None, typer.Argument(metavar="[N]", help="A revision; else the applied one.")] = None,
-    second: Annotated[int | None, typer.Argument(metavar="[M]", help="Another revision; else the file.")] = None,
+    first: Annotated[int | None, typer.Argument(metavar="N", help="A revision; else the applied one.")] = None,
+    second: Annotated[int | None, typer.Argument(metavar="M", help="Another revision; else the file.")] = None,
     *,
     as_json: Json = False,
 ) -> None:

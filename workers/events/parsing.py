@@ -128,7 +128,7 @@ def _where_and_what(error: msgspec.ValidationError) -> str:
 
 def _kind(wire: _Wire) -> Kind:
     if wire.snapshot is not None:
-        _refuse("the key 'snapshot' means nothing yet", "reserved")
+        _refuse("the key 'snapshot' is kept for later; expected an event without it", "reserved")
     kind = _KINDS.get(wire.type)
     if kind is None:
         if wire.type == "resync":

@@ -35,7 +35,7 @@ GAUGES: Final = {
     "segsync_up": "1 where Redis answers; 0 where it does not, and then nothing else is told",
     "segsync_ledger_up": "1 where the ledger answers",
     "segsync_needs": "Sentences of `segsync status` that need someone",
-    "segsync_workers": "Celery workers that answer",
+    "segsync_workers": "Celery workers that are there",
     "segsync_pulse_age_seconds": "Since any worker's pulse looked for work",
     "segsync_beat_age_seconds": "Since beat looked",
     "segsync_intake_events": "Events that wait to be routed",

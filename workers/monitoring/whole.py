@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """The whole installation; README.md tells its fields.
+    """The whole installation, as `status --json` prints it; the API's description is made of its fields.
 
     unwanted           operations that no integration wanted, since the beginning
     unwanted_segments  the segments with most of them

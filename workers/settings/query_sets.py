@@ -84,7 +84,8 @@ def _use(source: SettingsSource, integration: Holder, where: str, sets: dict[str
         return None
     if not isinstance(name, str) or name not in sets:
         if name is not UNKNOWN:
-            source.wrong(f"{where}.use", f"{show(name)} is no query set{nearest(str(name), sets)}")
+            expected = nearest(str(name), sets) or "; expected the name of one, and there is no [query_sets.*]"
+            source.wrong(f"{where}.use", f"{show(name)} is no query set{expected}")
         integration.setdefault("queries", UNKNOWN)
         return None
     integration["queries"], inherited = _over(sets[name], integration.get("queries", {}))

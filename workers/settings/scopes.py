@@ -40,7 +40,7 @@ def _picked(table: TomlTable, key: str, database: str) -> Scope | None:
         return Scope(database)
     values = table.list_of(key, _SEGMENTS if key == "segments" else "a list of names", numbers=key == "segments")
     if table.values.get(key) == []:
-        table.wrong(key, "is empty: nothing would ever be delivered")
+        table.wrong(key, "is empty: nothing would ever be delivered; expected one at least")
     for value in values:
         if key == "segments" and len(value.encode()) > LONGEST_ID:
             table.wrong(key, f"{show(value)} is longer than {LONGEST_ID} bytes")

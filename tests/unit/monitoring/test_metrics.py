@@ -64,6 +64,34 @@ def test_the_page_has_every_metric_and_no_other() -> None:
     assert named(PAGE) == NAMES | names_counted()
 
 
+def labels() -> dict[str, str]:
+    """What each metric is told by, as the page writes it."""
+    found = dict.fromkeys(NAMES, "") | {
+        f"{metric.name}{'' if metric.type == 'histogram' else '_total'}": ", ".join(
+            f"`{name}`" for name in metric.samples[0].labels if name != "le"
+        )
+        for metric in counted().registry.collect()
+    }
+    for names, label in (
+        (metrics.OF_QUEUE, "`queue`"),
+        (metrics.OF_CONNECTOR, "`connector`"),
+        (metrics.OF_INTEGRATION, "`integration`"),
+        (metrics.OF_ACCOUNT, "`connector`"),
+        ([f"{name}_total" for name in metrics.OF_ACCOUNT_TOTALS], "`connector`"),
+    ):
+        found |= dict.fromkeys(names, label)
+    return found | {
+        "segsync_integration_state": "`integration`, `state`",
+        "segsync_ads_waiting_audiences": "`connector`, `for`",
+        "segsync_dropped_operations_total": "`integration`",
+    }
+
+
+def test_the_page_has_the_labels_of_each() -> None:
+    rows = re.findall(r"^\| (`segsync_\w+`(?:, `segsync_\w+`)*) \| (.*?) ?\| ", PAGE, re.MULTILINE)
+    assert {name: told for names, told in rows for name in named(names)} == labels()
+
+
 @pytest.mark.parametrize("file", ["alerts.yml", "grafana.json"])
 def test_rules_and_dashboard_ask_for_what_there_is(file: str) -> None:
     assert named((EXAMPLES / file).read_text(encoding="utf-8")) <= NAMES | names_counted()

@@ -171,7 +171,7 @@ def test_what_is_wrong_with_a_batch_is_said(tmp_path: Path, line: str, said: str
         ('key = ""', "key: is empty; expected a field or a list of fields"),
         ('key = ["a", "a"]', "key[1]: 'a' is there twice"),
         ("key = 5", "key: 5 is an integer; expected a field or a list of fields"),
-        ('use = "crm"', "use: 'crm' is no query set"),
+        ('use = "crm"', "use: 'crm' is no query set; expected the name of one, and there is no [query_sets.*]"),
     ],
 )
 def test_what_is_wrong_with_an_integration_is_said(tmp_path: Path, line: str, said: str) -> None:

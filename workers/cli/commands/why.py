@@ -74,7 +74,8 @@ def _scope(found: Whereabouts) -> str:
     facts = [f"database {scope.database}", *(f"{name} {', '.join(values)}" for name, values in _sets(found) if values)]
     facts = [repr(scope.name), *facts] if scope.name else facts
     described = ", ".join(facts) if scope.known else "which nobody has described"
-    more = "; it was never told of all its members: push them again" if scope.needs_resync else ""
+    remedy = f"`segsync resync {found.integration} --segment {found.segment}`, or push them again"
+    more = f"; it was never told of all its members: {remedy}" if scope.needs_resync else ""
     more += f"; {counted(scope.unwanted, 'operation')} of it were wanted by nobody" if scope.unwanted else ""
     is_in = "in" if scope.wants else "not in"
     return f"segment {found.segment} ({described}) is {is_in} it: {scope.words or 'not applied any more'}{more}"
