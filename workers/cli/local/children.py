@@ -141,7 +141,8 @@ class Child:
             return 0.0
         steady = time.monotonic() - self.started > STEADY_SECONDS
         self.deaths = 1 if steady else self.deaths + 1
-        return float(min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** (self.deaths - 1)))
+        # The exponent ends, too: a child that dies all night long comes to powers that are no float any more.
+        return min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(self.deaths - 1, 10))
 
 
 def _opened(log: Path) -> IO[bytes]:

@@ -74,8 +74,9 @@ def test_what_has_run_for_long_is_started_again_soon(tmp_path: Path) -> None:
     assert [child.pause_before_restart() for _ in range(2)] == [1.0, 1.0]
 
 
-def test_the_pause_has_an_end(tmp_path: Path) -> None:
-    child = Child(script("exit 1"), tmp_path, ENVIRON, deaths=1_000, started=time.monotonic())
+@pytest.mark.parametrize("deaths", [10, 100_000])
+def test_the_pause_has_an_end(tmp_path: Path, deaths: int) -> None:
+    child = Child(script("exit 1"), tmp_path, ENVIRON, deaths=deaths, started=time.monotonic())
     assert child.pause_before_restart() == 30.0
 
 
