@@ -140,9 +140,10 @@ class Resolved(msgspec.Struct, frozen=True, array_like=True, tag="resolved"):
 
 
 class Cleared(msgspec.Struct, frozen=True, array_like=True, tag="cleared"):
-    """A committed clear: the entries for profiles of this lane that are older are superseded. Packed by settle.lua.
+    """The entries for profiles of this lane that are older are superseded. Packed by settle.lua and run.lua.
 
-    sequence  the clear's own
+    sequence  of the committed clear, or of the mark of a run that is done
+    code      why, short: "clear" or "resync"
     """
 
     integration: str
@@ -185,7 +186,6 @@ class Resynced(msgspec.Struct, frozen=True, array_like=True, tag="resynced"):
     quarantined: int
     outcome: str
     reason: str = ""
-    code: str = ""
 
 
 class Acted(msgspec.Struct, frozen=True, array_like=True, tag="acted"):
@@ -210,7 +210,6 @@ class Acted(msgspec.Struct, frozen=True, array_like=True, tag="acted"):
     reason: str = ""
     address: str = ""
     failed: str = ""
-    code: str = ""
 
 
 Record = Delivery | Quarantined | Resolved | Cleared | Resynced | Acted

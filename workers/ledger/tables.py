@@ -179,7 +179,7 @@ class FailedHourColumns(TypedColumns):
 
 
 class ResyncColumns(TypedColumns):
-    """`outcomes.Resynced`, field for field, but its `code`, which it has none of."""
+    """`outcomes.Resynced`, field for field."""
 
     id: Named[int] = Column(SERIAL, primary_key=True)
     uid: Named[str] = Column(Text, unique=True)
@@ -203,7 +203,7 @@ class ResyncColumns(TypedColumns):
 
 
 class ActColumns(TypedColumns):
-    """`outcomes.Acted`, field for field, but its `code`, which it has none of."""
+    """`outcomes.Acted`, field for field."""
 
     id: Named[int] = Column(SERIAL, primary_key=True)
     uid: Named[str] = Column(Text, unique=True)
