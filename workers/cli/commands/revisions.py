@@ -24,17 +24,6 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class RevisionRow:
-    """One revision, and which keys it changed; [] for the oldest that is kept."""
-
-    revision: int
-    at: str
-    by: str
-    note: str
-    changed: list[str]
-
-
-@dataclass(frozen=True, slots=True)
 class Compared:
     """What `diff --json` prints; `to` is the file's name where it is compared with the file."""
 
@@ -46,18 +35,7 @@ class Compared:
 def listed(*, as_json: bool) -> int:
     """Prints all that are kept, the newest first."""
     local = load_local()
-    kept = revisions.history(local.redis.client(), Keys(local.namespace))
-    older = [*(each.text for each in kept[1:]), None]
-    rows = [
-        RevisionRow(
-            each.number,
-            each.at,
-            each.by,
-            each.note,
-            [] if before is None else [str(difference) for difference in compared(before, each.text)],
-        )
-        for each, before in zip(kept, older, strict=True)
-    ]
+    rows = revisions.listed(local.redis.client(), Keys(local.namespace))
     if as_json:
         print_json(rows)
     elif not rows:
