@@ -18,7 +18,7 @@ from workers.errors import SegsyncError
 from workers.lanes.keys import HOLD_FIELDS
 from workers.settings import LocalSettings, Settings, from_published, revisions
 from workers.settings.connectors import ConnectorSettings
-from workers.settings.published import INTAKE_LIMIT, NothingApplied, Published, published
+from workers.settings.published import INTAKE_LIMIT, NothingApplied, Published, published, what_is_applied
 from workers.templates import QueryKind
 
 if TYPE_CHECKING:
@@ -73,9 +73,7 @@ class Applied:
 
 def read(redis: Redis, keys: Keys, local: LocalSettings) -> Applied:
     """The applied configuration, understood. Raises NothingApplied, or SettingsError if this version cannot read it."""
-    found = published(redis, keys)
-    if found is None:
-        raise NothingApplied(f"no configuration has been applied under {keys.namespace!r}; run `segsync apply`")
+    found = what_is_applied(redis, keys)
     settings = from_published(found.text, local)
     return Applied(found.revision, found.digest, found.installation, settings)
 

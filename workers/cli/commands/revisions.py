@@ -13,9 +13,9 @@ from workers.cli.exit_status import FINE, NEEDS_SOMEONE
 from workers.cli.output import print_json, print_table
 from workers.control import going_back
 from workers.lanes.keys import Keys
-from workers.settings import load, load_local, revision, revisions
+from workers.settings import load, load_local, revisions
 from workers.settings.differences import Difference, compared
-from workers.settings.revision import NothingApplied
+from workers.settings.published import what_is_applied
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -74,9 +74,7 @@ def diff(first: int | None, second: int | None, *, as_json: bool) -> int:
 def _text(redis: Redis, keys: Keys, number: int | None) -> tuple[int, str]:
     if number is not None:
         return number, revisions.find(redis, keys, number).text
-    applied = revision.published(redis, keys)
-    if applied is None:
-        raise NothingApplied(f"no configuration has been applied under {keys.namespace!r}; run `segsync apply`")
+    applied = what_is_applied(redis, keys)
     return applied.revision, applied.text
 
 

@@ -26,10 +26,10 @@ from workers.monitoring.whole import Status
 from workers.preflight.transmission import Transmission, transmissions
 from workers.quarantine import entries as quarantine
 from workers.quarantine.entries import QuarantineEntry
-from workers.settings import load, revision, revisions
+from workers.settings import load, revisions
 from workers.settings.console import May
 from workers.settings.differences import Difference, compared
-from workers.settings.revision import NothingApplied
+from workers.settings.published import what_is_applied
 from workers.settings.revisions import ToldRevision
 from workers.settings.segment_ids import segment_id_if_any
 
@@ -141,9 +141,7 @@ def _diff(call: ApiCall) -> ToldDifference:
 
 
 def _configuration(call: ApiCall) -> dict[str, Any]:
-    applied = revision.published(call.site.redis, call.site.keys)
-    if applied is None:
-        raise NothingApplied("no configuration has been applied yet")
+    applied = what_is_applied(call.site.redis, call.site.keys)
     return {"revision": applied.revision, "configuration": json.loads(applied.text)}
 
 
