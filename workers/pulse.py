@@ -33,7 +33,7 @@ LONGEST_BACKOFF_SECONDS = 5.0
 def pause_after(failures: int) -> float:
     """Seconds until the next look, after so many that failed one after the other: 0.5, 1, 2, 4, and 5 from then on."""
     # The exponent ends, too: a broker may be away for a day, and 2 to the 1,024th is no float any more.
-    return min(LONGEST_BACKOFF_SECONDS, 0.25 * 2 ** min(failures, 5))
+    return min(LONGEST_BACKOFF_SECONDS, 0.25 * 2.0 ** min(failures, 5))
 
 
 class Pulse:

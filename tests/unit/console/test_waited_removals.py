@@ -42,7 +42,7 @@ def slow_lines() -> Iterator[None]:
     before = threading.gettrace()
     threading.settrace(slowly)
     yield
-    threading.settrace(before)  # type: ignore[arg-type]
+    threading.settrace(before)
 
 
 @pytest.mark.usefixtures("slow_lines")

@@ -101,7 +101,7 @@ def test_a_claim_that_is_taken_back_meanwhile_makes_no_key_without_a_name() -> N
             kept.append(key)
 
     class Ending(_Answer):
-        _claimed = Fading()  # type: ignore[assignment]
+        _claimed = Fading()
 
     Ending(Redis(), "ns:events", "7", None, None)._say()
     assert kept == ["ns:claimed:t"]
