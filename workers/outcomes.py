@@ -121,7 +121,7 @@ class Quarantined(msgspec.Struct, frozen=True, array_like=True, tag="quarantined
 
 
 class Resolved(msgspec.Struct, frozen=True, array_like=True, tag="resolved"):
-    """What became of an entry of the quarantine (rule 30). Packed by lanes/common.lua, too.
+    """What became of an entry of the quarantine (rule 30). Packed by lanes/scripts/common.lua, too.
 
     entry   its uid
     state   "retried", "delivered", "superseded", "replaced", "dropped"; "open": the retry led nowhere, it is back
@@ -140,7 +140,9 @@ class Resolved(msgspec.Struct, frozen=True, array_like=True, tag="resolved"):
 
 
 class Cleared(msgspec.Struct, frozen=True, array_like=True, tag="cleared"):
-    """The entries for profiles of this lane that are older are superseded. Packed by settle.lua and run.lua.
+    """The entries for profiles of this lane that are older are superseded.
+
+    Packed by lanes/scripts/settle.lua and lanes/scripts/run.lua.
 
     sequence  of the committed clear, or of the mark of a run that is done
     code      why, short: "clear" or "resync"

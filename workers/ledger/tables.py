@@ -10,7 +10,7 @@
     acts         what people, and programs in their place, had segsync do
     ledger_identity, ledger_installations  which ledger this is, and whose
 
-The schema is made by `workers/migrations`; a test keeps both alike.
+The schema is made by `workers/ledger/migrations`; a test keeps both alike.
 """
 
 from __future__ import annotations

@@ -46,7 +46,7 @@ __all__ = [
 ]
 
 RESCORE_FROM: Final = "timed 0"
-"""Where lanes/rescore.lua begins."""
+"""Where lanes/scripts/rescore.lua begins."""
 
 
 class Superseded(SegsyncError):
