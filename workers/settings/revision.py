@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from workers.connectors.audiences.platforms import PLATFORMS
-from workers.errors import SegsyncError
+from workers.errors import SegsyncError, SettingsError
 from workers.lanes.keys import HOLD_FIELDS
 from workers.settings import LocalSettings, Settings, from_published, revisions
 from workers.settings.connectors import ConnectorSettings
@@ -43,6 +43,7 @@ __all__ = [
     "published",
     "read",
     "renew_windows",
+    "understood",
 ]
 
 RESCORE_FROM: Final = "timed 0"
@@ -76,6 +77,16 @@ def read(redis: Redis, keys: Keys, local: LocalSettings) -> Applied:
     found = what_is_applied(redis, keys)
     settings = from_published(found.text, local)
     return Applied(found.revision, found.digest, found.installation, settings)
+
+
+def understood(found: Published | None, local: LocalSettings) -> Settings | None:
+    """What was published, read; None where nothing was, and where this version cannot read it."""
+    if found is None:
+        return None
+    try:
+        return from_published(found.text, local)
+    except SettingsError:
+        return None
 
 
 def check_basis(found: Published | None, basis: int | None) -> None:
