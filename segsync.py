@@ -600,8 +600,8 @@ class _Answer(_Answering):
 
     def _say(self) -> None:
         self._client.eval(ALIVE, 1, self._answering, self._session, ALIVE_SECONDS)
-        if self._claimed:
-            self._client.set(self._claimed, self._session, ex=ALIVE_SECONDS)
+        if claimed := self._claimed:  # read once: the thread that answers takes it back
+            self._client.set(claimed, self._session, ex=ALIVE_SECONDS)
 
     def check(self) -> None:
         """InvalidEvent where nobody can answer; redis.RedisError."""

@@ -5,8 +5,10 @@ from __future__ import annotations
 from workers.celery import app, runtime, wake_all
 
 SECONDS = 0.5
-"""What one wake-up may take, beside a source and a target that are read to their ends. In a worker of one process all
-else waits meanwhile: with two seconds, a third as many events of other segments came to their target beside many runs.
+"""What one wake-up may take, beside a source and a target that are read to their ends.
+
+In a worker of one process all else waits meanwhile: with two seconds instead, beside many runs, only a third as many
+events of other segments came to their target.
 """
 
 

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 STATUS_WRONG_FILE = 2
 STATUS_OUT_OF_REACH = 3
 TASK_OF_QUEUE = {"route": "segsync.route", "upkeep": "segsync.upkeep", "resync": "segsync.resync"}
-
+"""Of the queues that every installation has; all others are connectors' and get `segsync.deliver`."""
 
 early = Early()
 """What a worker tells of its file: Celery has no log by then, so it would be no JSON and in no --logfile."""
@@ -106,7 +106,7 @@ for variable, value in guards.FLOWER_DEFAULTS.items():
 def queues(process: Runtime) -> list[Queue]:
     """What a worker without -Q serves."""
     connectors = process.applied.settings.connectors
-    return [Queue("route"), Queue("upkeep"), Queue("resync"), *(Queue(f"deliver.{key}") for key in connectors)]
+    return [*map(Queue, TASK_OF_QUEUE), *(Queue(f"deliver.{key}") for key in connectors)]
 
 
 @celeryd_init.connect  # type: ignore[untyped-decorator]

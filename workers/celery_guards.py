@@ -34,14 +34,14 @@ class NotStarted(SegsyncError):
     """This must not be run; the message says why, and what is expected."""
 
 
-def check_modules(names: Iterable[str] = OURS, root: Path = ROOT) -> None:
+def check_modules(names: Iterable[str] = OURS) -> None:
     """NotStarted where another project's module would be taken for ours: Celery's folder comes first."""
     for name in names:
         found = importlib.util.find_spec(name)
         place = Path(found.origin).resolve() if found and found.origin else None
-        if place is None or root not in (place.parent, place.parent.parent):
+        if place is None or ROOT not in (place.parent, place.parent.parent):
             raise NotStarted(
-                f"{place or f'a folder {name}/'} stands in the way of segsync's own {name!r} in {root}; "
+                f"{place or f'a folder {name}/'} stands in the way of segsync's own {name!r} in {ROOT}; "
                 "expected Celery to be started in a folder without tasks.py, workers.py and celeryconfig.py"
             )
 

@@ -121,7 +121,7 @@ class Quarantined(msgspec.Struct, frozen=True, array_like=True, tag="quarantined
 
 
 class Resolved(msgspec.Struct, frozen=True, array_like=True, tag="resolved"):
-    """What became of an entry of the quarantine (rule 30). Packed by lanes/common.lua, too.
+    """What became of an entry of the quarantine (rule 30). Packed by lanes/scripts/common.lua, too.
 
     entry   its uid
     state   "retried", "delivered", "superseded", "replaced", "dropped"; "open": the retry led nowhere, it is back
@@ -140,9 +140,12 @@ class Resolved(msgspec.Struct, frozen=True, array_like=True, tag="resolved"):
 
 
 class Cleared(msgspec.Struct, frozen=True, array_like=True, tag="cleared"):
-    """A committed clear: the entries for profiles of this lane that are older are superseded. Packed by settle.lua.
+    """The entries for profiles of this lane that are older are superseded.
 
-    sequence  the clear's own
+    Packed by lanes/scripts/settle.lua and lanes/scripts/run.lua.
+
+    sequence  of the committed clear, or of the mark of a run that is done
+    code      why, short: "clear" or "resync"
     """
 
     integration: str
@@ -185,7 +188,6 @@ class Resynced(msgspec.Struct, frozen=True, array_like=True, tag="resynced"):
     quarantined: int
     outcome: str
     reason: str = ""
-    code: str = ""
 
 
 class Acted(msgspec.Struct, frozen=True, array_like=True, tag="acted"):
@@ -210,7 +212,6 @@ class Acted(msgspec.Struct, frozen=True, array_like=True, tag="acted"):
     reason: str = ""
     address: str = ""
     failed: str = ""
-    code: str = ""
 
 
 Record = Delivery | Quarantined | Resolved | Cleared | Resynced | Acted

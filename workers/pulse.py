@@ -30,6 +30,12 @@ PAUSE_SECONDS = 0.02
 LONGEST_BACKOFF_SECONDS = 5.0
 
 
+def pause_after(failures: int) -> float:
+    """Seconds until the next look, after so many that failed one after the other: 0.5, 1, 2, 4, and 5 from then on."""
+    # The exponent ends, too: a broker may be away for a day, and 2 to the 1,024th is no float any more.
+    return min(LONGEST_BACKOFF_SECONDS, 0.25 * 2.0 ** min(failures, 5))
+
+
 class Pulse:
     """A thread that wakes what is due.
 
@@ -93,7 +99,7 @@ class Pulse:
                 self._forget()
                 since = since if failures else time.monotonic()
                 failures += 1
-                pause = min(LONGEST_BACKOFF_SECONDS, 0.25 * 2**failures)
+                pause = pause_after(failures)
                 level = logging.WARNING if failures in (1, 10) or failures % 100 == 0 else logging.DEBUG
                 tell(PULSE_PAUSES, level=level, seconds=pause, tries=failures, error=_told(error))
                 self._stopping.wait(pause)

@@ -71,6 +71,12 @@ def make_job(
 
 
 @pytest.fixture
+def sqlite_job(make_job: Callable[[TargetDatabase], Job], make_target: Callable[[str], TargetDatabase]) -> Job:
+    """A job on SQLite alone."""
+    return make_job(make_target("sqlite"))
+
+
+@pytest.fixture
 def job(make_job: Callable[[TargetDatabase], Job], target: TargetDatabase) -> Job:
     """A job on each database in turn."""
     return make_job(target)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
-from workers.celery import app
 from workers.monitoring.consumers import Consumers
 
 if TYPE_CHECKING:
@@ -17,6 +16,8 @@ SECONDS: Final = 1.0
 
 def ask() -> Consumers:
     """Who serves what at this moment. Raises whatever the broker's client does."""
+    from workers.celery import app  # noqa: PLC0415 - Celery takes half a second, and Redis may be out of reach first
+
     # Not `inspect`: it knows workers by name, and two that were given the same one would count as one.
     found: Iterable[dict[str, Any]] = app.control.broadcast("active_queues", reply=True, timeout=SECONDS) or []
     names = tuple(name for answer in found for name in answer)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from workers.console import ad_fields
@@ -85,7 +86,7 @@ class FormDraft:
         was = FormDraft.of_table(self.key, before, self.platform)
         found = {name: value for name, value in before.items() if name not in _OWN}
         for name in (*PLAIN, *NUMBERS):
-            found |= self._put(name, before, was, name, lambda name=name: self._value(name))  # type: ignore[misc]
+            found |= self._put(name, before, was, name, partial(self._value, name))
         scope = before.get("scope", {})
         found |= self._put("scope", before, was, "database", lambda: self._scope(scope, was), "scope", "scope_values")
         found |= self._put("batch", before, was, "batched", self._batch, "size", "timeout")

@@ -55,7 +55,7 @@ def serve(
             log_level="warning",
             access_log=False,
             server_header=False,
-            # Whom such headers are believed of, the file says (proxies.py); uvicorn's own would come before that.
+            # Whom such headers are believed of, the file says (proxied.py); uvicorn's own would come before that.
             proxy_headers=False,
             ws="none",  # the end of a connection that became one would be told to nobody who counts
             timeout_keep_alive=KEEP_ALIVE_SECONDS,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -41,15 +42,16 @@ class SourceState:
     check: ConnectorCheck | None = None
 
 
-def read_sources(runtime: Runtime, published: Mapping[str, Any]) -> list[SourceState]:
-    """All that are applied, by key; `published` is the applied configuration. redis.RedisError."""
+def read_sources(runtime: Runtime) -> list[SourceState]:
+    """All that are applied, by key. NothingApplied, redis.RedisError."""
     settings = runtime.applied.settings
+    tables = json.loads(settings.published()).get("sources", {})
     names = sorted(settings.sources)
     checks = last_checks(runtime.redis, runtime.keys, [name_of_source(name) for name in names])
     every = settings.integrations.values()
     return [
         SourceState(
-            **_declared(settings.sources[name], published.get("sources", {}).get(name, {})),
+            **_declared(settings.sources[name], tables.get(name, {})),
             integrations=sorted(each.key for each in every if each.scope.database == name),
             check=checks.get(name_of_source(name)),
         )

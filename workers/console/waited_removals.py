@@ -23,10 +23,16 @@ class StillDraining(SegsyncError):
 
 @dataclass(slots=True)
 class _Wait:
+    """One removal.
+
+    ended  whether its work is over; left: whether whoever began it had gone on by then. Only one can come first
+    """
+
     done: threading.Event = field(default_factory=threading.Event)
     report: Report | None = None
     error: Exception | None = None
-    late: Exception | None = None
+    ended: bool = False
+    left: bool = False
 
 
 class Drains:
@@ -43,7 +49,7 @@ class Drains:
     def failure(self, key: str) -> Exception | None:
         """Why the last wait for it came to nothing, once nobody waited for that; None where it did not."""
         wait = self._waits.get(key)
-        return None if wait is None else wait.late
+        return wait.error if wait is not None and wait.left else None
 
     def begin(
         self, key: str, work: Callable[[], Report], failed: Callable[[Exception], None], patience: float
@@ -61,24 +67,23 @@ class Drains:
             if sum(not each.done.is_set() for each in self._waits.values()) >= AT_ONCE:
                 raise StillDraining(f"{AT_ONCE} integrations are being drained; expected one of them to end first")
             self._waits[key] = wait
-        left = threading.Event()
-        threading.Thread(target=self._run, args=(wait, work, failed, left), name=f"drain-{key}", daemon=True).start()
-        if not wait.done.wait(patience):
-            left.set()
-        if wait.error is not None:
+        threading.Thread(target=self._run, args=(wait, work, failed), name=f"drain-{key}", daemon=True).start()
+        wait.done.wait(patience)
+        with self._lock:
+            wait.left = not wait.ended
+        if wait.error is not None and not wait.left:
             raise wait.error
-        return wait.report
+        return None if wait.left else wait.report
 
-    def _run(
-        self, wait: _Wait, work: Callable[[], Report], failed: Callable[[Exception], None], left: threading.Event
-    ) -> None:
+    def _run(self, wait: _Wait, work: Callable[[], Report], failed: Callable[[Exception], None]) -> None:
         try:
-            wait.report = work()
-        except Exception as error:  # noqa: BLE001 - it is told to whoever waits, or written down
-            if left.is_set():
-                wait.late = error
-                failed(error)
-            else:
+            try:
+                wait.report = work()
+            except Exception as error:  # noqa: BLE001 - it is told to whoever waits, or written down
                 wait.error = error
+            with self._lock:
+                wait.ended = True
+            if wait.error is not None and wait.left:
+                failed(wait.error)
         finally:
             wait.done.set()

@@ -195,8 +195,8 @@ def _check_choice(redis: Redis, keys: Keys, settings: Settings, key: str, *, bot
     if key in settings.integrations:
         raise WrongChoice(f"{key} is still in the file; expected one that was taken out of it")
     if both:
-        what = "expected either {}drain or {}drop, not both"
-        raise WrongChoice(f"{key}: {what.format('--', '--')}", f"{key}: {what.format('', '')}")
+        elsewhere = f"{key}: expected either drain or drop, not both"
+        raise WrongChoice(f"{key}: expected either --drain or --drop, not both", elsewhere)
 
 
 def _check_drain(redis: Redis, keys: Keys, key: str, applied: set[str]) -> None:

@@ -11,13 +11,12 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from workers.errors import SettingsError
 from workers.events.sequence import text_of
 from workers.lanes.answers import scan_fields
 from workers.lanes.clock import redis_ms
 from workers.routing.leaving import LEAVING
 from workers.routing.routes import Routes, restore
-from workers.settings import from_published
+from workers.settings.revision import understood
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -34,7 +33,7 @@ def flag_entering(redis: Redis, keys: Keys, before: Published | None, settings: 
     """Flags what enters by these settings; returns how many (integration, segment). redis.RedisError."""
     if before is None:
         return 0
-    old = _settings_of(before, settings)
+    old = understood(before, settings.local)  # None: nobody knows what was followed
     if old is not None and _scopes(old) == _scopes(settings):
         return 0
     then = Routes(old.integrations if old else {}, old.default_database if old else settings.default_database)
@@ -48,13 +47,6 @@ def schedule_verifications(redis: Redis, keys: Keys, settings: Settings) -> None
     for each in settings.integrations.values():
         if each.verify is not None and each.is_listed:
             redis.zadd(keys.verifications, {each.key: 0}, nx=True)
-
-
-def _settings_of(before: Published, settings: Settings) -> Settings | None:
-    try:
-        return from_published(before.text, settings.local)
-    except SettingsError:  # this version cannot read it: nobody knows what was followed
-        return None
 
 
 def _scopes(settings: Settings) -> tuple[str, dict[str, Scope]]:

@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from workers.errors import Mistake, SettingsError
-from workers.settings import from_published
 from workers.settings.own_databases import addresses_of, shared
+from workers.settings.revision import understood
 
 if TYPE_CHECKING:
     from workers.control.apply import ApplyPlan
-    from workers.settings import Settings
 
 _IN_THE_FILE = "expected another, or this one in segsync.toml, by `segsync apply`: its queries could change anything"
 
@@ -38,19 +37,10 @@ def refuse_own_databases(plan: ApplyPlan) -> None:
 
 def _applied(plan: ApplyPlan) -> set[tuple[str, str]]:
     """Connectors and sources that lead there already, as they are written."""
-    before = _settings_of(plan)
-    if before is None:
+    before = understood(plan.before, plan.settings.local)
+    if before is None:  # nobody knows where it led
         return set()
     return {
         (each.where, each.url)
         for each in shared(before.ledger_url, before.connectors, before.sources, hosts=addresses_of)
     }
-
-
-def _settings_of(plan: ApplyPlan) -> Settings | None:
-    if plan.before is None:
-        return None
-    try:
-        return from_published(plan.before.text, plan.settings.local)
-    except SettingsError:  # this version cannot read it: nobody knows where it led
-        return None

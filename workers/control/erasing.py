@@ -36,8 +36,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_REFUSED_THERE: Final = "audience"
-"""The source of an entry that has a key, and no payload."""
 WAITS: Final = "is left to its delivery; then erase again"
 UNASKED: Final = "stays until its account can be looked at: others may have what is refused; then erase again"
 

@@ -88,7 +88,6 @@ def empty(
     settings: Settings,
     gone: Mapping[str, str],
     emptied: Collection[str],
-    environ: Mapping[str, str] = os.environ,
 ) -> dict[str, int]:
     """Everybody leaves these integrations' audiences; how many each has. TargetError, SettingsError, redis.RedisError.
 
@@ -104,7 +103,7 @@ def empty(
         account = settings.connectors[gone[key]]
         assert isinstance(account, AdConnectorSettings)  # noqa: S101 - `check_emptied` has looked
         watch = StoreWatch(redis, keys.ad_stores, keys.nothing, account.key)
-        store = Store(account.store_at(environ), watch)
+        store = Store(account.store_at(os.environ), watch)
         try:
             store.upgrade()
             with store.changing() as connection:

@@ -131,7 +131,7 @@ def resume(redis: Redis, keys: Keys, integration: str) -> bool:
     if removed:
         # What a pause has kept is late only from now on.
         fields = ("resumed", str(redis_ms(redis)))
-        redis.eval(_SET_FIELDS, 2, keys.integration(integration), f"{keys.namespace}:nothing", *fields)
+        redis.eval(_SET_FIELDS, 2, keys.integration(integration), keys.nothing, *fields)
     _make_due(redis, keys, integration)
     ring(redis, keys)
     return bool(removed)

@@ -13,7 +13,7 @@ from workers.quarantine import refused_members
 from workers.settings.ad_connectors import AdConnectorSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from redis import Redis
 
@@ -28,7 +28,6 @@ def retry_members(
     keys: Keys,
     entries: Sequence[EntryDetail],
     by: str,
-    environ: Mapping[str, str] = os.environ,
 ) -> list[str]:
     """As `requeue.MemberRetry`. Only stores are asked, no platform: no token is needed.
 
@@ -44,7 +43,7 @@ def retry_members(
         if not isinstance(account, AdConnectorSettings) or found == wanted:
             continue
         watch = StoreWatch(redis, keys.ad_stores, keys.nothing, account.key)
-        with closing(Store(account.store_at(environ), watch)) as store:
+        with closing(Store(account.store_at(os.environ), watch)) as store:
             store.upgrade()
             with store.changing() as connection:
                 now_ms = redis_ms(redis)

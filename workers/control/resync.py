@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 MOST_DIGITS: Final = 12
 """Of a number that is accepted: more than any table has rows, and less than what no reader could take for one."""
 CONFIRMABLE: Final = "needs confirmation"
+MOST_ASKED: Final = 1_000
+"""Segments that one form, or one call, may ask runs for."""
 
 
 def segments_of(runtime: Runtime, integration: str, named: Iterable[str], *, every: bool, needed: bool) -> list[str]:
@@ -69,6 +71,18 @@ def check_followed(runtime: Runtime, integration: str, segment: str) -> None:
     database = known.database or settings.default_database
     if database not in settings.sources:
         raise WrongUsage(f"no [sources.{database}] is applied, which segment {segment} is to be read from")
+
+
+def few_segments_of(
+    runtime: Runtime, integration: str, named: Iterable[str], *, every: bool, needed: bool
+) -> list[str]:
+    """As `segments_of`, for a form or a call; WrongUsage for more than MOST_ASKED, or where no run can begin."""
+    found = segments_of(runtime, integration, named, every=every, needed=needed)
+    if len(found) > MOST_ASKED:
+        raise WrongUsage(f"these are {len(found):,} segments; expected at most {MOST_ASKED:,} at once")
+    for segment in found:
+        check_followed(runtime, integration, segment)
+    return found
 
 
 def ask(

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from workers.control.pause import UnknownIntegration
-from workers.lanes.answers import beyond, field_of, integer_of, members_of
+from workers.lanes.answers import field_of, integer_of, members_of, scan_members
 from workers.lanes.bell import ring
 from workers.lanes.clock import redis_ms
 from workers.settings.spelling import nearest
@@ -95,8 +95,8 @@ def _hurry_lanes(redis: Redis, keys: Keys, integration: str) -> int:
     sets = (keys.full(integration), keys.timed(integration))
     looks = keys.next(_connector_of(redis, keys, integration))
     now, hurried = redis_ms(redis), 0
-    for name in sets:
-        waiting = beyond(redis, name, now)
+    for page in (page for name in sets for page in scan_members(redis, name)):
+        waiting = [segment for segment, due in page if due > now]
         for start in range(0, len(waiting), STEP):
             segments = waiting[start : start + STEP]
             lanes = (keys.lane(integration, segment) for segment in segments)

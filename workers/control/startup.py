@@ -20,8 +20,6 @@ from workers.settings import Settings, load, revision
 from workers.settings.differences import differences
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from redis import Redis
 
     from workers.lanes.keys import Keys
@@ -83,13 +81,13 @@ def check_redis(redis: Redis, keys: Keys) -> None:
         )
 
 
-def settle_configuration(runtime: Runtime, path: Path | None = None) -> Applied:
+def settle_configuration(runtime: Runtime) -> Applied:
     """The configuration that this process is to work by; applies the own file where nothing is applied yet.
 
     Raises SettingsError (nothing applied and the own file is wrong), UnfitRedis, redis.RedisError.
     """
     check_redis(runtime.redis, runtime.keys)
-    own = _own(path)
+    own = _own()
     found = revision.published(runtime.redis, runtime.keys)
     if found is None:
         if isinstance(own, SettingsError):
@@ -108,8 +106,8 @@ def settle_configuration(runtime: Runtime, path: Path | None = None) -> Applied:
     return runtime.applied
 
 
-def _own(path: Path | None) -> Settings | SettingsError:
+def _own() -> Settings | SettingsError:
     try:
-        return load(path)
+        return load()
     except SettingsError as error:
         return error

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
-from workers.lanes.answers import entries_of, field_of
+from workers.lanes.answers import field_of
 from workers.lanes.chunks import MARK, UnreadableChunk, unpack
+from workers.walking import chunks, entries
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -14,10 +15,6 @@ if TYPE_CHECKING:
 
     from workers.control.person import Person
     from workers.lanes.keys import Keys
-
-PAGE: Final = 100
-"""Entries or chunks that are read at once."""
-_LAST: Final = "18446744073709551615-18446744073709551615"
 
 
 class WaitingIn(NamedTuple):
@@ -30,14 +27,7 @@ class WaitingIn(NamedTuple):
 
 def in_intake(redis: Redis, keys: Keys, person: Person) -> int:
     """Events that no router has moved yet. redis.RedisError."""
-    found, after = 0, "-"
-    while page := entries_of(redis, keys.events, PAGE, first=after):
-        for each in page:
-            found += any(map(person.is_in, each.fields))
-        if len(page) < PAGE or page[-1].id == _LAST:
-            break
-        after = f"({page[-1].id}"
-    return found
+    return sum(any(map(person.is_in, each.fields)) for each in entries(redis, keys.events))
 
 
 def in_lanes(redis: Redis, keys: Keys, is_theirs: Callable[[str, bytes], bool]) -> list[WaitingIn]:
@@ -68,16 +58,13 @@ def in_runs(redis: Redis, keys: Keys, is_named_in: Callable[[str, str], bool]) -
 
 
 def _bodies(redis: Redis, key: str) -> Iterator[bytes]:
-    first = 0
-    while page := cast("list[bytes]", redis.lrange(key, first, first + PAGE - 1)):
-        for chunk in page:
-            try:
-                operations = unpack(chunk)[1]
-            except UnreadableChunk:
-                yield chunk  # no JSON: its words are looked at
-                continue
-            yield from (each.body for each in operations if each.is_profile and each.kind != MARK)
-        first += len(page)
+    for chunk in chunks(redis, key):
+        try:
+            operations = unpack(chunk)[1]
+        except UnreadableChunk:
+            yield chunk  # no JSON: its words are looked at
+            continue
+        yield from (each.body for each in operations if each.is_profile and each.kind != MARK)
 
 
 def _keys(redis: Redis, prefix: str, kind: str) -> Iterator[str]:

@@ -62,7 +62,7 @@ def _resolve(connection: Connection, pending: dict[str, Resolved]) -> None:
 
 
 def _clear(connection: Connection, record: Cleared) -> None:
-    changed = {"state": "superseded", "changed_ms": stored_moment(record.at_ms), "note": "clear"}
+    changed = {"state": "superseded", "changed_ms": stored_moment(record.at_ms), "note": stored_text(record.code)}
     wanted = and_(
         quarantine.c.integration == stored_text(record.integration),
         quarantine.c.segment == stored_text(record.segment),

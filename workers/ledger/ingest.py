@@ -223,4 +223,4 @@ def _unreadable(stream_id: bytes, payload: bytes) -> Quarantined:
 
 
 def _is_unreadable(record: Record) -> bool:
-    return record.code == UNREADABLE
+    return isinstance(record, Quarantined) and record.code == UNREADABLE

@@ -77,7 +77,7 @@ def period(
     kept = connection.execute(select(func.max(identity.c.kept_ms))).scalar() or 0
     if start - start % HOUR_MS < kept:
         start -= start % HOUR_MS
-    if end is not None and end - end % HOUR_MS < kept:
+    if end is not None and end - end % HOUR_MS < kept:  # down to the hour's beginning, or up to its end
         end += -(end % HOUR_MS) if goes_on else -end % HOUR_MS
     return _parted(start, end, integration)
 

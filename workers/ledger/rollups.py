@@ -1,8 +1,9 @@
 """Sums of deliveries back to records (rule 29).
 
-While the ledger is away, the outcomes stream takes so many records, and then `record` in lanes/common.lua adds up what
-came of further tries in a hash: fields `name:group`, where a group is one integration, connector, outcome, cause, event
-type, hour and waiting time to the next power of two. What is counted is never lost; the single deliveries are.
+While the ledger is away, the outcomes stream takes so many records, and then `record` in lanes/scripts/common.lua adds
+up what came of further tries in a hash: fields `name:group`, where a group is one integration, connector, outcome,
+cause, event type, hour and waiting time to the next power of two. What is counted is never lost; the single deliveries
+are.
 """
 
 from __future__ import annotations
@@ -12,13 +13,12 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from workers.ledger.sums import HOUR_MS
 from workers.log import SUMS_UNREADABLE, tell
 from workers.outcomes import Delivery, QueryRun
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-HOUR_MS = 3_600_000
 
 _group = msgspec.msgpack.Decoder(tuple[str, str, str, str, str, str, int, float])
 

@@ -192,7 +192,7 @@ _MENDERS: Final = {
     record: [
         (field.name, _SPECIAL.get(field.name, _count if field.type is int else stored_text))
         for field in structs.fields(record)
-        if field.name != "queries" and (record not in (Resynced, Acted) or field.name != "code")
+        if field.name != "queries"
     ]
     for record in (Delivery, QueryRun, Quarantined, Resynced, Acted)
 }

@@ -5,4 +5,4 @@ from __future__ import annotations
 from typing import Final
 
 SCHEMA: Final = "0008"
-"""The newest version in `workers/migrations/versions`; here too, so that Alembic is loaded only to upgrade."""
+"""The newest version in `workers/ledger/migrations/versions`; here too, so that Alembic is loaded only to upgrade."""

@@ -10,7 +10,7 @@
     acts         what people, and programs in their place, had segsync do
     ledger_identity, ledger_installations  which ledger this is, and whose
 
-The schema is made by `workers/migrations`; a test keeps both alike.
+The schema is made by `workers/ledger/migrations`; a test keeps both alike.
 """
 
 from __future__ import annotations
@@ -179,7 +179,7 @@ class FailedHourColumns(TypedColumns):
 
 
 class ResyncColumns(TypedColumns):
-    """`outcomes.Resynced`, field for field, but its `code`, which it has none of."""
+    """`outcomes.Resynced`, field for field."""
 
     id: Named[int] = Column(SERIAL, primary_key=True)
     uid: Named[str] = Column(Text, unique=True)
@@ -203,7 +203,7 @@ class ResyncColumns(TypedColumns):
 
 
 class ActColumns(TypedColumns):
-    """`outcomes.Acted`, field for field, but its `code`, which it has none of."""
+    """`outcomes.Acted`, field for field."""
 
     id: Named[int] = Column(SERIAL, primary_key=True)
     uid: Named[str] = Column(Text, unique=True)

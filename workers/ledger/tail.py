@@ -29,25 +29,26 @@ class Added:
 
 
 class Tail:
-    """Reads on from where it read last; begins at the ledger's end. Raises LedgerError."""
+    """Reads on from where it read last; begins at the ledger's end. A look that raises LedgerError has read nothing."""
 
     def __init__(self) -> None:
         self._last: int | None = None
 
     def read(self, ledger: Ledger) -> Added:
         """What is new; nothing at the first look, from which on it is counted."""
-        found = Added([], [])
+        found, last = Added([], []), self._last
         with ledger.reading() as connection:
-            if self._last is None:
+            if last is None:
                 self._last = int(connection.execute(select(func.max(deliveries.c.id))).scalar() or 0)
                 return found
             for _ in range(MOST_PAGES):
-                page: Any = select(deliveries).where(deliveries.c.id > self._last).order_by(deliveries.c.id).limit(PAGE)
+                page: Any = select(deliveries).where(deliveries.c.id > last).order_by(deliveries.c.id).limit(PAGE)
                 rows = list(connection.execute(page).mappings())
                 if not rows:
                     break
-                first, self._last = rows[0]["id"], rows[-1]["id"]
+                first, last = rows[0]["id"], rows[-1]["id"]
                 found.deliveries.extend(rows)
-                of_them = select(queries).where(queries.c.delivery.between(first, self._last))
+                of_them = select(queries).where(queries.c.delivery.between(first, last))
                 found.queries.extend(connection.execute(of_them).mappings())
+        self._last = last
         return found

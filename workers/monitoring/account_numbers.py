@@ -70,15 +70,13 @@ class AccountsFound:
     unread: list[str] = field(default_factory=list)
 
 
-def read_accounts(
-    redis: Redis, keys: Keys, settings: Settings, now: int, environ: Mapping[str, str] = os.environ
-) -> AccountsFound:
+def read_accounts(redis: Redis, keys: Keys, settings: Settings, now: int) -> AccountsFound:
     """All of them at `now`, Redis milliseconds; a store that is away only leaves its numbers out. redis.RedisError."""
     found = AccountsFound()
     for each in _accounts(settings):
         platform = PLATFORMS[each.platform]
         try:
-            with _reading(each, environ) as connection:
+            with _reading(each) as connection:
                 from workers.connectors.audiences.store import numbers  # noqa: PLC0415 - loads SQLAlchemy
 
                 told, waiting = numbers.numbers_of(connection, each.key), numbers.waiting(connection, each.key)
@@ -102,7 +100,7 @@ def read_accounts(
 
 
 def calls_of(
-    settings: Settings, since: datetime, until: datetime, environ: Mapping[str, str] = os.environ
+    settings: Settings, since: datetime, until: datetime
 ) -> Iterator[tuple[str, list[CallSum], list[FailedCalls]]]:
     """Of each account the calls that ended in a time: by what they did, and those that failed by cause.
 
@@ -111,7 +109,7 @@ def calls_of(
     start, end = round(since.timestamp() * 1000), round(until.timestamp() * 1000)
     for each in _accounts(settings):
         try:
-            with _reading(each, environ) as connection:
+            with _reading(each) as connection:
                 from workers.connectors.audiences.store import numbers  # noqa: PLC0415 - as above
 
                 sums = numbers.call_sums(connection, each.key, start, end)
@@ -127,10 +125,10 @@ def _accounts(settings: Settings) -> list[AdConnectorSettings]:
 
 
 @contextmanager
-def _reading(account: AdConnectorSettings, environ: Mapping[str, str]) -> Iterator[Connection]:
+def _reading(account: AdConnectorSettings) -> Iterator[Connection]:
     from workers.connectors.audiences.store.database import Store  # noqa: PLC0415 - loads SQLAlchemy
 
-    store = Store(account.store_at(environ))
+    store = Store(account.store_at(os.environ))
     try:
         store.upgrade()
         with store.reading() as connection:

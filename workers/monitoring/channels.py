@@ -74,8 +74,8 @@ class InTime:
         self._thread.join(self._seconds)
         if self._thread.is_alive():
             raise NotSent(f"it came to no end within {self._seconds:g} s")
-        while failed:
-            raise failed.pop()
+        if failed:
+            raise failed.pop()  # out of the list: its traceback leads here, and would keep itself alive
 
 
 class Webhook:

@@ -190,10 +190,16 @@ def _of_accounts(now: Status) -> Iterator[Metric]:
         for what, many in each.waiting.items():
             waiting.add_metric([each.connector, what], many)
     yield waiting
-    for name, what in OF_ACCOUNT_TOTALS.items():
-        total = CounterMetricFamily(name, what, labels=["connector"])
+    totals: dict[str, Callable[[Any], float]] = {
+        "segsync_ads_accepted_identifiers": lambda each: each.accepted,
+        "segsync_ads_applied_identifiers": lambda each: each.applied,
+        "segsync_ads_rejected_identifiers": lambda each: each.rejected,
+        "segsync_ads_left_out_values": lambda each: each.left_out,
+    }
+    for name, value_of in totals.items():
+        total = CounterMetricFamily(name, OF_ACCOUNT_TOTALS[name], labels=["connector"])
         for each in now.accounts:
-            total.add_metric([each.connector], getattr(each, name.split("_", 2)[2].rsplit("_", 1)[0]))
+            total.add_metric([each.connector], value_of(each))
         yield total
 
 

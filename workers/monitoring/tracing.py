@@ -7,18 +7,19 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from workers.events.event import Event, Kind
 from workers.events.profiles import profile as decode
-from workers.lanes.answers import entries_of, fields_of, length_of, score_of
+from workers.lanes.answers import fields_of, length_of, score_of
 from workers.lanes.chunks import MARK, UnreadableChunk, unpack
 from workers.monitoring.ages import moment_of
 from workers.routing.entry import Entry, UnreadableEvent, entry_of, read_part
 from workers.templates import RowProblem
 from workers.templates.query import key_of
+from workers.walking import chunks, entries
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,10 +30,6 @@ if TYPE_CHECKING:
     from workers.lanes.chunks import Operation
     from workers.lanes.keys import Keys
 
-PAGE: Final = 100
-"""Entries or chunks that are read at once."""
-GREATEST: Final = "18446744073709551615-18446744073709551615"
-"""The last stream id there is: Redis refuses to be asked for what comes behind it."""
 SECONDS: Final = 3.0
 """How long the intake, and a lane, are searched: about a million operations."""
 MOST_TOLD: Final = 20
@@ -209,31 +206,25 @@ def in_lane(redis: Redis, keys: Keys, integration: str, sought: Sought) -> Sight
 
 def _owed(redis: Redis, key: str, done: str) -> Iterator[Operation]:
     """A lane's operations behind the last settled one, for as long as there is time."""
-    ends, first = time.monotonic() + SECONDS, 0
-    while time.monotonic() < ends:
-        page = cast("list[bytes]", redis.lrange(key, first, first + PAGE - 1))
-        for chunk in page:
-            try:
-                _, operations = unpack(chunk)
-            except UnreadableChunk:
-                return  # its deliverer says so
-            yield from (each for each in operations if each.sequence > done and each.kind != MARK)
-        if len(page) < PAGE:
+    ends = time.monotonic() + SECONDS
+    for chunk in chunks(redis, key):
+        try:
+            _, operations = unpack(chunk)
+        except UnreadableChunk:
+            return  # its deliverer says so
+        yield from (each for each in operations if each.sequence > done and each.kind != MARK)
+        if time.monotonic() > ends:
             return
-        first += PAGE
 
 
 def in_intake(redis: Redis, keys: Keys, installation: str, sought: Sought) -> Sight:
     """What of the sought waits to be routed; what cannot be read is nobody's. redis.RedisError."""
-    sight, after, ends = Sight(total=length_of(redis, keys.events)), "-", time.monotonic() + SECONDS
-    while time.monotonic() < ends:
-        page = entries_of(redis, keys.events, PAGE, first=after)
-        for each in page:
-            sight.looked += 1
-            _look_into(entry_of(each.id.encode(), list(each.fields), installation), sought, sight)
-        if len(page) < PAGE or page[-1].id == GREATEST:
+    sight, ends = Sight(total=length_of(redis, keys.events)), time.monotonic() + SECONDS
+    for each in entries(redis, keys.events):
+        sight.looked += 1
+        _look_into(entry_of(each.id.encode(), list(each.fields), installation), sought, sight)
+        if time.monotonic() > ends:
             break
-        after = f"({page[-1].id}"
     return sight
 
 

@@ -40,3 +40,11 @@ def published(redis: Redis | Pipeline, keys: Keys) -> Published | None:
     if "revision" not in text:
         return None
     return Published(int(text["revision"]), text["digest"], text["installation"], text["text"], text["at"], text["by"])
+
+
+def what_is_applied(redis: Redis, keys: Keys) -> Published:
+    """The same; NothingApplied if nothing is. redis.RedisError."""
+    found = published(redis, keys)
+    if found is None:
+        raise NothingApplied(f"no configuration has been applied under {keys.namespace!r}; run `segsync apply`")
+    return found

@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from workers.connectors.audiences.platforms import PLATFORMS
-from workers.errors import SegsyncError
+from workers.errors import SegsyncError, SettingsError
 from workers.lanes.keys import HOLD_FIELDS
 from workers.settings import LocalSettings, Settings, from_published, revisions
 from workers.settings.connectors import ConnectorSettings
-from workers.settings.published import INTAKE_LIMIT, NothingApplied, Published, published
+from workers.settings.published import INTAKE_LIMIT, NothingApplied, Published, published, what_is_applied
 from workers.templates import QueryKind
 
 if TYPE_CHECKING:
@@ -43,10 +43,11 @@ __all__ = [
     "published",
     "read",
     "renew_windows",
+    "understood",
 ]
 
 RESCORE_FROM: Final = "timed 0"
-"""Where lanes/rescore.lua begins."""
+"""Where lanes/scripts/rescore.lua begins."""
 
 
 class Superseded(SegsyncError):
@@ -73,11 +74,19 @@ class Applied:
 
 def read(redis: Redis, keys: Keys, local: LocalSettings) -> Applied:
     """The applied configuration, understood. Raises NothingApplied, or SettingsError if this version cannot read it."""
-    found = published(redis, keys)
-    if found is None:
-        raise NothingApplied(f"no configuration has been applied under {keys.namespace!r}; run `segsync apply`")
+    found = what_is_applied(redis, keys)
     settings = from_published(found.text, local)
     return Applied(found.revision, found.digest, found.installation, settings)
+
+
+def understood(found: Published | None, local: LocalSettings) -> Settings | None:
+    """What was published, read; None where nothing was, and where this version cannot read it."""
+    if found is None:
+        return None
+    try:
+        return from_published(found.text, local)
+    except SettingsError:
+        return None
 
 
 def check_basis(found: Published | None, basis: int | None) -> None:

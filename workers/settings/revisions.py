@@ -8,10 +8,12 @@ from __future__ import annotations
 import json
 import zlib
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Final
 
 from workers.errors import SegsyncError
 from workers.lanes.answers import packed_field_of, packed_fields_of
+from workers.settings.differences import compared
 
 if TYPE_CHECKING:
     from redis import Redis
@@ -44,6 +46,17 @@ class Revision:
     text: str
 
 
+@dataclass(frozen=True, slots=True)
+class ToldRevision:
+    """A revision that was applied, and which keys it changed; [] for the oldest that is kept."""
+
+    revision: int
+    at: str
+    by: str
+    note: str
+    changed: list[str]
+
+
 def keep(pipe: Pipeline, keys: Keys, revision: Revision) -> None:
     """Adds a revision to those that are kept, and forgets the oldest, in the caller's transaction."""
     told = {"at": revision.at, "by": revision.by, "note": revision.note, "text": revision.text}
@@ -61,6 +74,19 @@ def history(redis: Redis, keys: Keys) -> list[Revision]:
     fields = packed_fields_of(redis, keys.revisions)
     found = [_unpacked(int(number), packed) for number, packed in fields.items()]
     return sorted(found, key=lambda each: -each.number)
+
+
+def listed(redis: Redis, keys: Keys) -> list[ToldRevision]:
+    """The same as it is shown, each compared with the one before it. redis.RedisError."""
+    kept = history(redis, keys)
+    return [
+        ToldRevision(each.number, each.at, each.by, each.note, _changed(each, before))
+        for each, before in zip_longest(kept, kept[1:])
+    ]
+
+
+def _changed(revision: Revision, before: Revision | None) -> list[str]:
+    return [] if before is None else [str(each) for each in compared(before.text, revision.text)]
 
 
 def find(redis: Redis, keys: Keys, number: int) -> Revision:

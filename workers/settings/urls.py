@@ -109,7 +109,7 @@ def _authority(text: str) -> tuple[str, str, str]:
     if not found:
         raise UrlError("the part between // and / cannot be read; expected user@host:port (a password stands apart)")
     port = found["port"]
-    if port is not None and not 1 <= int(port or 0) <= _HIGHEST_PORT:
+    if port is not None and not _is_port(port):
         raise UrlError(f"the port is no number from 1 to {_HIGHEST_PORT}")
     return (found["user"] or "").removesuffix(":"), found["host"], port or ""
 
@@ -181,7 +181,9 @@ def contradiction(url: Url) -> str:
 
 
 def _is_port(text: str) -> bool:
-    return text.isascii() and text.isdigit() and 0 < int(text) < 65536  # noqa: PLR2004 - TCP's ports
+    # By its length first: Python refuses to read a number of thousands of digits.
+    is_number = text.isascii() and text.isdigit() and len(text) <= len(str(_HIGHEST_PORT))
+    return is_number and 1 <= int(text) <= _HIGHEST_PORT
 
 
 def anchored(text: str, folder: Path) -> str:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 def test_what_is_wrong_is_named_and_what_is_fine_is_said(
     place: Place, call: Call, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(command, "_ask", lambda: Consumers(1, {"route": 1}, ("a@one",)))
+    monkeypatch.setattr(command, "ask", lambda: Consumers(1, {"route": 1}, ("a@one",)))
     place.publish(integration(), integration("late", table="missing"))
     place.redis.xadd(place.keys.events.replace(":events", ":0:events"), {"event": "{}"})
     done = call("doctor", "--json")
@@ -56,7 +56,7 @@ def test_a_ledger_that_is_gone_is_a_mistake_and_none_is_made(
         steps = json.loads(call("doctor", "--json").stdout)["steps"]
         return next((step["mark"], step["what"]) for step in steps if step["name"] == "ledger")
 
-    monkeypatch.setattr(command, "_ask", lambda: Consumers(1, {"route": 1}, ("a@one",)))
+    monkeypatch.setattr(command, "ask", lambda: Consumers(1, {"route": 1}, ("a@one",)))
     runtime, file = place.publish(integration()), place.folder / "ledger.db"
     assert told() == ("fine", f"sqlite '{file}': none is made yet; a worker or a command makes it")
     place.add("7")
@@ -104,7 +104,7 @@ def test_a_private_key_that_others_may_read_is_told(place: Place, call: Call, mo
     key = place.folder / "client.key"
     key.write_text("-----BEGIN PRIVATE KEY-----\n")
     key.chmod(0o644)
-    monkeypatch.setattr(command, "_ask", lambda: Consumers(1, {"route": 1}, ("a@one",)))
+    monkeypatch.setattr(command, "ask", lambda: Consumers(1, {"route": 1}, ("a@one",)))
     monkeypatch.setattr(doctor, "_urls", lambda _: [("connector crm", split(f"mysql://db/crm?ssl_key={key}"))])
     monkeypatch.setattr(certificates, "of_urls", lambda _: ())
     place.publish(integration())

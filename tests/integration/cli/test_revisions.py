@@ -31,6 +31,16 @@ def test_who_applied_what_and_when_is_kept(place: Place, call: Call) -> None:
     assert "integrations.crm.batch.timeout" in call("revisions").stdout.replace("\n", "").replace(" ", "")
 
 
+def test_before_anything_is_applied_that_is_said(place: Place, call: Call) -> None:
+    place.write(integration())
+    done = call("revisions")
+    assert (done.returncode, done.stdout) == (
+        0,
+        "no revision is kept yet; the next `segsync apply` keeps one\n",
+    )
+    assert json.loads(call("revisions", "--json").stdout) == []
+
+
 def test_no_more_than_the_last_are_kept(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(revisions, "KEPT", 3)
     for seconds in range(1, revisions.KEPT + 3):

@@ -103,7 +103,7 @@ def test_a_monitor_gets_one_line_with_numbers(place: Place, call: Call, monkeypa
     runtime.looked("pulse")
     runtime.looked("beat")
     served = {"route": 1, "upkeep": 1, "deliver.db": 1}
-    monkeypatch.setattr(command, "_ask", lambda: Consumers(1, served))
+    monkeypatch.setattr(command, "ask", lambda: Consumers(1, served))
     done = call("status", "--check")
     assert (done.stdout, done.returncode) == (
         "OK: all is well | backlog=0 intake=0 quarantine=0 oldest=0s\n",

@@ -9,9 +9,10 @@ import pytest
 
 from segsync import Producer
 from tests.integration.place import integration
+from workers import walking
 from workers.control.drain import drain
 from workers.control.pause import pause
-from workers.monitoring import streams, tracing
+from workers.monitoring import streams
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,9 +36,10 @@ def ask(call: Call) -> Callable[..., tuple[int, dict[str, Any]]]:
 def test_the_greatest_id_ends_what_is_looked_through(
     place: Place, ask: Callable[..., tuple[int, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tracing, "PAGE", 1)
+    monkeypatch.setattr(walking, "PAGE", 2)
     runtime = place.publish(integration())
-    runtime.redis.xadd(runtime.keys.events, {"event": "{}"}, id=tracing.GREATEST)
+    for stream_id in ("1-1", walking.GREATEST):
+        runtime.redis.xadd(runtime.keys.events, {"event": "{}"}, id=stream_id)
     status, _ = ask()
     assert status == 0
 

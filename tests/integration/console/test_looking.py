@@ -84,6 +84,11 @@ def test_who_had_what_done_is_told(place: Place, browser: Browser) -> None:
     assert "Nobody has had anything done" in browser.get("/audit?target=shop")
 
 
+def test_before_anything_is_applied_no_revision_is_kept(place: Place, make_console: Callable[..., ASGIApp]) -> None:
+    place.write()
+    assert "No revision is kept yet" in text_of(Browser(make_console()).get("/revisions"))
+
+
 def test_a_revision_is_compared_and_gone_back_to(place: Place, browser: Browser, acts: Recorded) -> None:
     place.write(integration("crm", timeout="2s"))
     revision.publish(place.redis, place.keys, load(place.file))

@@ -58,6 +58,14 @@ def test_a_name_stands_beside_its_key_and_is_found(place: Place, make_console: C
     assert ("crm Customers" in told, "shop active" in told) == (True, False)
 
 
+def test_a_page_that_is_none_is_the_first(place: Place, make_console: Callable[..., ASGIApp]) -> None:
+    place.publish(integration("crm"))
+    browser = Browser(make_console())
+    for number in ("", "0", "x", "-1", "9" * 5_000):
+        assert "crm active" in text_of(browser.get(f"/?page={number}"))
+    assert "crm active" not in text_of(browser.get("/?page=2"))
+
+
 def test_before_anything_is_applied_the_page_says_so(place: Place, make_console: Callable[..., ASGIApp]) -> None:
     place.write()
     assert "no configuration is applied" in text_of(Browser(make_console()).get("/"))

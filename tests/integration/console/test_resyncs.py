@@ -9,6 +9,7 @@ import pytest
 from tests.integration.console.browser import Browser, Recorded, text_of
 from tests.integration.resync.platform import Platform
 from workers.console import open_runs
+from workers.control import resync
 from workers.lanes.runs import ResyncRuns
 
 if TYPE_CHECKING:
@@ -43,6 +44,14 @@ def test_a_segment_is_made_equal(platform: Platform, browser: Browser, acts: Rec
     assert "1 members 7 ann@test" in text_of(browser.get("/resyncs"))
     assert platform.rows(7) == {"a", "b"}
     assert acts.all == [("resync", "ann@test", "done")]
+
+
+def test_more_segments_than_one_form_may_ask_for_are_refused(browser: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resync, "MOST_ASKED", 1)
+    answer = browser.post(FORM, FORM, which="named", segments="7 8")
+    assert answer.status_code == 400
+    assert "these are 2 segments; expected at most 1 at once" in text_of(answer.text)
+    assert "No such run is open" in text_of(browser.get("/resyncs"))
 
 
 def test_a_dry_run_changes_nothing(platform: Platform, browser: Browser) -> None:

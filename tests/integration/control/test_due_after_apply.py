@@ -2,34 +2,27 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from segsync import IntakeFull
 from tests.integration.jobs import Job, add
-from tests.targets import TargetDatabase
 from workers.control.drain import drain
 from workers.lanes.clock import redis_ms
 from workers.settings import load, revision
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 HOUR = '{ size = 1000, timeout = "1h" }'
 
 
 @pytest.fixture
-def waiting(make_job: Callable[[TargetDatabase], Job], sqlite_url: str) -> Job:
+def waiting(sqlite_job: Job) -> Job:
     """Three profiles wait an hour for the rest of their batch."""
-    target = TargetDatabase("sqlite", sqlite_url)
-    target.create()
-    job = make_job(target)
-    job.configure(batch=HOUR)
-    job.push(add(7, "a", "b", "c"))
-    drain(job.runtime, 300)
-    assert job.installation.backlog() == 3
-    return job
+    sqlite_job.configure(batch=HOUR)
+    sqlite_job.push(add(7, "a", "b", "c"))
+    drain(sqlite_job.runtime, 300)
+    assert sqlite_job.installation.backlog() == 3
+    return sqlite_job
 
 
 @pytest.mark.parametrize("batch", ['{ size = 3, timeout = "1h" }', '{ size = 1000, timeout = "100ms" }'])

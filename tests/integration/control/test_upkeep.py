@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import time
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from tests.integration.jobs import Job, add
-from tests.targets import TargetDatabase
 from workers.control.drain import drain
 from workers.delivery import compaction
 from workers.lanes.lease import UPKEEP
@@ -17,15 +16,10 @@ from workers.ledger.database import Ledger
 from workers.ledger.errors import LedgerError
 from workers.runtime import Runtime
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
 
 @pytest.fixture
-def job(make_job: Callable[[TargetDatabase], Job], sqlite_url: str) -> Job:
-    target = TargetDatabase("sqlite", sqlite_url)
-    target.create()
-    return make_job(target)
+def job(sqlite_job: Job) -> Job:
+    return sqlite_job
 
 
 def slice_of(runtime: Runtime) -> None:

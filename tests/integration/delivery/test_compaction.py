@@ -12,7 +12,6 @@ from sqlalchemy import func, select
 
 from tests.integration.jobs import Job, clear, upsert
 from tests.model import profiles
-from tests.targets import TargetDatabase
 from workers.control import pause as pausing
 from workers.control.drain import drain
 from workers.delivery.compaction import Compactor
@@ -21,8 +20,6 @@ from workers.lanes.chunks import MAX_OPERATIONS
 from workers.ledger.tables import deliveries, quarantine, queries
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from workers.integrations import Integration
 
 HOUR_MS = 3_600_000
@@ -31,14 +28,11 @@ FIRST_CHUNK = MAX_OPERATIONS
 
 
 @pytest.fixture
-def paused(make_job: Callable[[TargetDatabase], Job], sqlite_url: str) -> Job:
+def paused(sqlite_job: Job) -> Job:
     """A job whose integration is paused."""
-    target = TargetDatabase("sqlite", sqlite_url)
-    target.create()
-    job = make_job(target)
-    assert job.runtime.lanes
-    pausing.pause(job.installation.redis, job.installation.keys, "members")
-    return job
+    assert sqlite_job.runtime.lanes
+    pausing.pause(sqlite_job.installation.redis, sqlite_job.installation.keys, "members")
+    return sqlite_job
 
 
 def changes(rounds: int, members: int) -> list[dict[str, Any]]:

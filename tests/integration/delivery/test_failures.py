@@ -267,47 +267,40 @@ def test_what_kills_its_process_is_set_aside_in_the_end(job: Job, monkeypatch: p
     assert job.target.members() == {("7", key) for key in "ABCDEGH"}
 
 
-@pytest.fixture
-def one(make_job: Any, sqlite_url: str) -> Job:
-    """A job on SQLite alone."""
-    target = TargetDatabase("sqlite", sqlite_url)
-    target.create()
-    job: Job = make_job(target)
-    return job
-
-
 @pytest.mark.parametrize("many", [1, 40])
-def test_what_an_earlier_try_has_written_is_already_there(one: Job, monkeypatch: pytest.MonkeyPatch, many: int) -> None:
+def test_what_an_earlier_try_has_written_is_already_there(
+    sqlite_job: Job, monkeypatch: pytest.MonkeyPatch, many: int
+) -> None:
     """The deliverer died after COMMIT; the same batch again violates the unique key by its own rows (rule 23).
 
     All of them, and be they ever so many: none counts towards the query's being at fault.
     """
-    one.configure(add=one.target.queries()["add"].partition("ON CONFLICT")[0])
-    one.push(add(7, *range(many)))
+    sqlite_job.configure(add=sqlite_job.target.queries()["add"].partition("ON CONFLICT")[0])
+    sqlite_job.push(add(7, *range(many)))
     with monkeypatch.context() as dying:
-        dying.setattr(one.runtime.lanes, "settle", lambda _: Lost())
-        serve(one)
-    one.installation.redis.zadd(one.installation.keys.timed("members"), {"7": 0})
-    serve(one, 3)
+        dying.setattr(sqlite_job.runtime.lanes, "settle", lambda _: Lost())
+        serve(sqlite_job)
+    sqlite_job.installation.redis.zadd(sqlite_job.installation.keys.timed("members"), {"7": 0})
+    serve(sqlite_job, 3)
 
-    assert [entry.code for entry in one.quarantined()] == ["already there"] * many
-    assert not one.installation.redis.exists(f"{one.installation.keys.namespace}:bad:members")
-    assert one.target.members() == one.model.members
-    assert one.installation.backlog() == 0
+    assert [entry.code for entry in sqlite_job.quarantined()] == ["already there"] * many
+    assert not sqlite_job.installation.redis.exists(f"{sqlite_job.installation.keys.namespace}:bad:members")
+    assert sqlite_job.target.members() == sqlite_job.model.members
+    assert sqlite_job.installation.backlog() == 0
 
 
-def test_a_lane_that_found_no_connection_was_not_tried(one: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_lane_that_found_no_connection_was_not_tried(sqlite_job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is no fault of the lane's: nothing is counted against it, and it goes as soon as the target is back."""
-    one.push(add(7, "A"))
-    attempts: Any = one.runtime._deliverer("crm")._attempts
+    sqlite_job.push(add(7, "A"))
+    attempts: Any = sqlite_job.runtime._deliverer("crm")._attempts
 
     def refuses() -> None:
         raise TargetError(ErrorClass.RETRY, "crm away", "nobody answers", phase=Phase.CONNECT)
 
     monkeypatch.setattr(attempts, "_open_session", refuses)
-    serve(one)
+    serve(sqlite_job)
 
-    keys, redis = one.installation.keys, one.installation.redis
+    keys, redis = sqlite_job.installation.keys, sqlite_job.installation.redis
     lane: Any = redis.hgetall(keys.lane("members", "7"))
     assert set(lane) == {b"count", b"head"}
     assert redis.hexists(keys.connector("crm"), "open_until")

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.integration.jobs import add, remove
-from tests.targets import TargetDatabase
 from workers.connectors.contract import Rejection
 from workers.connectors.sql.connector import PooledSession
 from workers.connectors.sql.positions import CREATE
@@ -29,10 +28,8 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def job(make_job: Callable[[TargetDatabase], Job], sqlite_url: str) -> Job:
-    target = TargetDatabase("sqlite", sqlite_url)
-    target.create()
-    return make_job(target)
+def job(sqlite_job: Job) -> Job:
+    return sqlite_job
 
 
 def test_a_probe_that_is_refused_the_password_holds_the_connector_and_closes_the_circuit(job: Job) -> None:

@@ -26,7 +26,6 @@ COUNT = 10_000
 KEYS = [f"K{n:05d}-{'é' * 60}" for n in range(COUNT)]
 NOTE = "wide 'n' \\ " * 20
 """With its key and what escaping adds, a row of 450 bytes: 4.5 MB for all of them."""
-BACK = "\\"
 SMALL = 64 * 1024
 """Bytes that a statement may have here."""
 

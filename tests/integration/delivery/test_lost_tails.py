@@ -13,7 +13,6 @@ import pytest
 from tests.integration.delivery.test_exactly_once import JOURNAL, journal, serve
 from tests.integration.delivery.test_positions import BAD, REFUSING, accounted_for, configure, goes_on, is_due
 from tests.integration.jobs import add
-from tests.targets import TargetDatabase
 from workers.connectors.sql import delivery, rendering
 from workers.connectors.sql.positions import CREATE
 from workers.lanes import Lost
@@ -46,13 +45,10 @@ class Replica:
 
 
 @pytest.fixture
-def once(make_job: Callable[[TargetDatabase], Job], sqlite_url: str) -> Job:
-    target = TargetDatabase("sqlite", sqlite_url)
-    target.create()
-    job = make_job(target)
-    target.run("CREATE TABLE journal (client_id varchar(255))", CREATE["sqlite"], REFUSING)
-    configure(job)
-    return job
+def once(sqlite_job: Job) -> Job:
+    sqlite_job.target.run("CREATE TABLE journal (client_id varchar(255))", CREATE["sqlite"], REFUSING)
+    configure(sqlite_job)
+    return sqlite_job
 
 
 def replicas_of_a_turn(job: Job, monkeypatch: pytest.MonkeyPatch) -> list[Replica]:

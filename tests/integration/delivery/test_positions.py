@@ -12,7 +12,6 @@ import pytest
 
 from tests.integration.delivery.test_exactly_once import JOURNAL, dies_before_settling, journal, serve
 from tests.integration.jobs import add, clear
-from tests.targets import TargetDatabase
 from workers.connectors.sql.connector import PooledSession
 from workers.connectors.sql.positions import CREATE, Reached
 from workers.errors import ErrorClass, Phase, TargetError
@@ -31,13 +30,10 @@ CLEARS = "INSERT INTO journal (client_id) SELECT 'cleared' WHERE {segment_id} = 
 
 
 @pytest.fixture
-def once(make_job: Callable[[TargetDatabase], Job], sqlite_url: str) -> Job:
-    target = TargetDatabase("sqlite", sqlite_url)
-    target.create()
-    job = make_job(target)
-    target.run("CREATE TABLE journal (client_id varchar(255))", CREATE["sqlite"])
-    configure(job)
-    return job
+def once(sqlite_job: Job) -> Job:
+    sqlite_job.target.run("CREATE TABLE journal (client_id varchar(255))", CREATE["sqlite"])
+    configure(sqlite_job)
+    return sqlite_job
 
 
 def configure(job: Job, *, size: int = 1000, **more: str) -> None:

@@ -81,6 +81,14 @@ def test_a_clear_supersedes_what_is_older_in_its_lane(ledger: Ledger) -> None:
     assert states(ledger) == dict.fromkeys(kept, "open") | superseded | {"done": "delivered"}
 
 
+@pytest.mark.parametrize("code", ["clear", "resync"])
+def test_what_superseded_an_entry_is_said(ledger: Ledger, code: str) -> None:
+    later = str(int(entry().sequence) + 1).zfill(27)
+    ledger.write([entry(uid="old"), Cleared("crm", "7", later, NOON, code)])
+    (row,) = rows(ledger, quarantine)
+    assert (row["state"], row["note"]) == ("superseded", code)
+
+
 def test_what_is_unknown_changes_nothing(ledger: Ledger) -> None:
     ledger.write([entry(uid="a"), *resolved("b", "dropped")])
     assert states(ledger) == {"a": "open"}

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from tests.servers.redis import RedisServer
 
 MOST_RECORDS = 200_000
-"""As in lanes/common.lua."""
+"""As in lanes/scripts/common.lua."""
 FILL = "for n = ARGV[1], ARGV[2] do redis.call('XADD', KEYS[1], string.format('1-%d', n), 'r', '') end"
 EMPTY = """;
 DELETE FROM member WHERE client_id IN

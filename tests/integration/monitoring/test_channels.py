@@ -180,7 +180,7 @@ def test_a_hold_is_told_once_and_its_end_once(place: Place, monkeypatch: pytest.
     alerts = f'[alerts]\ncommand = ["sh", "-c", "cat >> {told}; echo >> {told}"]\n'
     runtime = place.publish(integration(table="missing"), alerts)
     monkeypatch.setenv("SEGSYNC_CONFIG", str(place.file))
-    monkeypatch.setattr(command, "_ask", lambda: Consumers(1, SERVED))
+    monkeypatch.setattr(command, "ask", lambda: Consumers(1, SERVED))
 
     def look() -> list[str]:
         runtime.looked("pulse")
@@ -206,7 +206,7 @@ def test_from_how_many_entries_on_somebody_is_told_says_the_file(place: Place, m
     alerts = f'[alerts]\nquarantine = 1\ncommand = ["sh", "-c", "cat >> {told}; echo >> {told}"]\n'
     runtime = place.publish(integration(), alerts)
     monkeypatch.setenv("SEGSYNC_CONFIG", str(place.file))
-    monkeypatch.setattr(command, "_ask", lambda: Consumers(1, SERVED))
+    monkeypatch.setattr(command, "ask", lambda: Consumers(1, SERVED))
     place.redis.xadd(place.keys.events, {"event": '{"type":"add","segment":{"id":7},"profiles":[{"_id":"1"}]}'})
     runtime.route("token", 5)
     place.let_timeouts_pass()
@@ -218,7 +218,7 @@ def test_from_how_many_entries_on_somebody_is_told_says_the_file(place: Place, m
 
 
 def test_another_ledger_that_is_applied_is_looked_at(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(command, "_ask", lambda: Consumers(1, SERVED))
+    monkeypatch.setattr(command, "ask", lambda: Consumers(1, SERVED))
     runtime = place.publish(integration(), ledger="one.db")
     command._found(runtime, 1)
     assert "one.db" in runtime.ledger.place
@@ -231,7 +231,7 @@ def test_another_ledger_that_is_applied_is_looked_at(place: Place, monkeypatch: 
 
 def test_another_ledger_is_looked_at_where_one_was_written_to(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     """A ledger that Redis knows answers all that a look asks: what is applied was asked by nobody, and never left."""
-    monkeypatch.setattr(command, "_ask", lambda: Consumers(1, SERVED))
+    monkeypatch.setattr(command, "ask", lambda: Consumers(1, SERVED))
     writing = place.publish(integration(), ledger="one.db")
     place.add("7")
     drain(writing)

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.integration.jobs import add
-from tests.targets import TargetDatabase
 from workers.control.drain import drain
 from workers.delivery.turn import Failed
 from workers.quarantine import entries as quarantine
@@ -20,21 +19,16 @@ from workers.quarantine.open_counts import OpenCounts
 from workers.routing import router as intake
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from tests.integration.jobs import Job
     from workers.control.drain import DrainReport
 
 
 @pytest.fixture
-def job(make_job: Callable[[TargetDatabase], Job], sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> Job:
+def job(sqlite_job: Job, monkeypatch: pytest.MonkeyPatch) -> Job:
     """A job whose integration may have two open entries; the number is set right at each look."""
     monkeypatch.setattr(open_counts, "EVERY_SECONDS", 0.0)
-    target = TargetDatabase("sqlite", sqlite_url)
-    target.create()
-    job = make_job(target)
-    job.configure(max_quarantine="2")
-    return job
+    sqlite_job.configure(max_quarantine="2")
+    return sqlite_job
 
 
 def bad(segment: int, *names: str) -> dict[str, Any]:

@@ -9,7 +9,6 @@ import pytest
 
 from tests.integration.jobs import add, clear, delete, remove, upsert
 from tests.servers.mariadb import BINARY
-from tests.targets import TargetDatabase
 from workers import outcomes
 from workers.errors import MalformedEvent
 from workers.events.retry_header import RetryHeader, encode
@@ -21,8 +20,6 @@ from workers.runtime import Runtime
 from workers.settings import load, load_local, revision
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from tests.integration.jobs import Job
     from workers.quarantine.entries import EntryDetail
     from workers.quarantine.requeue import Requeued
@@ -42,13 +39,10 @@ WIDEN = {
 
 
 @pytest.fixture
-def lite(make_job: Callable[[TargetDatabase], Job], sqlite_url: str) -> Job:
+def lite(sqlite_job: Job) -> Job:
     """A job on SQLite, which refuses BAD."""
-    target = TargetDatabase("sqlite", sqlite_url)
-    target.create()
-    job = make_job(target)
-    refuse(job)
-    return job
+    refuse(sqlite_job)
+    return sqlite_job
 
 
 def refuse(job: Job) -> None:

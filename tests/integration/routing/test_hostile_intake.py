@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.integration.desk import add
-from tests.targets import TargetDatabase
 from workers.control.drain import drain
 from workers.events import parsing
 from workers.events.sequence import MAX_N
@@ -18,8 +17,6 @@ from workers.routing.router import DEATHS_AT_MOST
 from workers.routing.transfer import Transfer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from tests.integration.desk import Desk
     from tests.integration.jobs import Job
 
@@ -96,19 +93,14 @@ def test_a_stream_that_was_deleted_and_begins_lower_is_read(desk: Desk) -> None:
     assert desk.redis.xlen(desk.keys.events) == 0
 
 
-def test_a_drain_ends_although_the_stream_was_deleted(
-    make_job: Callable[[TargetDatabase], Job], sqlite_url: str
-) -> None:
-    target = TargetDatabase("sqlite", sqlite_url)
-    target.create()
-    job = make_job(target)
-    redis, keys = job.installation.redis, job.installation.keys
+def test_a_drain_ends_although_the_stream_was_deleted(sqlite_job: Job) -> None:
+    redis, keys = sqlite_job.installation.redis, sqlite_job.installation.keys
     event = json.dumps({"type": "segment_upsert", "segment": {"id": 1, "name": "x"}})
     redis.xadd(keys.events, {"event": event}, id="7000000000000-0")
-    drain(job.runtime, 300)
+    drain(sqlite_job.runtime, 300)
     redis.delete(keys.events)
     redis.xadd(keys.events, {"event": event})
-    report = drain(job.runtime, 300)
+    report = drain(sqlite_job.runtime, 300)
     assert report.events == 1
     assert redis.xlen(keys.events) == 0
 

@@ -75,3 +75,33 @@ def test_an_answer_that_nobody_reads_takes_little_room(monkeypatch: pytest.Monke
 def test_runs_of_a_segment_whose_id_ends_alike_are_others(integration: str | None, runs: list[str]) -> None:
     answer = _Answer(None, "ns:events", "7", integration, None)
     assert list(answer._found({b"a:7": b"1", b"a:x:7": b"2", "b:7": "3", "b:17": "4"})) == runs
+
+
+class Fading:
+    """What an answer has claimed, taken back between two looks at it."""
+
+    def __init__(self) -> None:
+        self.looks = iter(("ns:claimed:t", ""))
+
+    def __get__(self, *_: object) -> str:
+        return next(self.looks)
+
+    def __set__(self, *_: object) -> None:
+        pass
+
+
+def test_a_claim_that_is_taken_back_meanwhile_makes_no_key_without_a_name() -> None:
+    kept: list[str] = []
+
+    class Redis:
+        def eval(self, *_: object) -> int:
+            return 1
+
+        def set(self, key: str, *_: object, **__: object) -> None:
+            kept.append(key)
+
+    class Ending(_Answer):
+        _claimed = Fading()
+
+    Ending(Redis(), "ns:events", "7", None, None)._say()
+    assert kept == ["ns:claimed:t"]

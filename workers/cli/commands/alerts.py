@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from workers.cli.celery_inspect import ask
 from workers.cli.exit_status import FINE, NEEDS_SOMEONE
 from workers.cli.installation import open_runtime
 from workers.errors import SegsyncError
@@ -20,7 +21,6 @@ from workers.settings.alerts import load_alerts
 from workers.settings.spelling import in_line
 
 if TYPE_CHECKING:
-    from workers.monitoring.consumers import Consumers
     from workers.runtime import Runtime
     from workers.settings.alerts import AlertSettings
 
@@ -53,14 +53,8 @@ def _found(runtime: Runtime, many: int) -> dict[str, str]:
     if runtime.is_behind():
         with suppress(SegsyncError):  # of a newer version, say: whoever tells goes on by what was read before
             runtime.follow()
-    found = status.read(runtime, _ask, many=many)
+    found = status.read(runtime, ask, many=many)
     return dict(zip(found.topics, found.needs, strict=True))
-
-
-def _ask() -> Consumers:
-    from workers.cli.celery_inspect import ask  # noqa: PLC0415 - Celery takes half a second to load
-
-    return ask()
 
 
 def _test(settings: AlertSettings, namespace: str) -> int:

@@ -14,7 +14,7 @@ from workers.cli.output import print_json
 from workers.cli.people import caller, is_meant
 from workers.control import apply as applying
 from workers.control.acting import recorded
-from workers.control.leaving import check_emptied, empty, leaving, said_of
+from workers.control.leaving import check_emptied, empty, leaving_by, said_of
 from workers.errors import WrongUsage
 from workers.lanes.keys import Keys
 from workers.settings import load
@@ -77,7 +77,7 @@ def run(drain: Sequence[str], drop: Sequence[str], how: Manner) -> int:
     if not how.as_json:
         _show(plan)
     _warn(settings)
-    gone = leaving(plan.before.text, settings.published()) if plan.before else {}
+    gone = leaving_by(plan)
     check_emptied(gone, how.emptied, settings)
     for sentence in said_of(gone, how.emptied):
         typer.echo(f"! {in_line(sentence)}", err=True)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import closing
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import typer
 
@@ -16,7 +15,12 @@ from workers.control.acting import recorded
 from workers.monitoring.accounts import AccountReport, read_account
 from workers.settings import load
 from workers.settings.spelling import in_line
-from workers.targets import open_account
+from workers.targets import opened_account
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from workers.targets import OpenAccount
 
 MOST_REFUSED: Final = 10_000
 """Refused identifiers that are shown."""
@@ -34,12 +38,7 @@ def run(key: str, *, as_json: bool) -> int:
 
 def resend(key: str, segment: str | None, *, as_json: bool) -> int:
     """Has all members told again; WrongUsage for a segment that has no audience there."""
-    account = open_account(load(), key)
-    with closing(account.redis), closing(account.connector):
-        resending.check_audience(account, segment)
-        what = resending.told_resend(key, segment)
-        with recorded(account.redis, account.keys, caller(), "audiences --resend", what):
-            number = resending.resend(account, segment)
+    number = _told_again(key, segment, "audiences --resend", resending.resend)
     if as_json:
         print_json({"connector": key, "segment": segment, "owed": number})
     else:
@@ -49,12 +48,7 @@ def resend(key: str, segment: str | None, *, as_json: bool) -> int:
 
 def replace(key: str, segment: str | None, *, as_json: bool) -> int:
     """Has whoever is in the audiences replaced by their members; WrongUsage for a segment that has none there."""
-    account = open_account(load(), key)
-    with closing(account.redis), closing(account.connector):
-        resending.check_audience(account, segment)
-        what = resending.told_resend(key, segment)
-        with recorded(account.redis, account.keys, caller(), "audiences --replace", what):
-            number = resending.replace(account, segment)
+    number = _told_again(key, segment, "audiences --replace", resending.replace)
     if as_json:
         print_json({"connector": key, "segment": segment, "audiences": number})
     else:
@@ -62,11 +56,17 @@ def replace(key: str, segment: str | None, *, as_json: bool) -> int:
     return FINE
 
 
+def _told_again(key: str, segment: str | None, act: str, do: Callable[[OpenAccount, str | None], int]) -> int:
+    with opened_account(load(), key) as account:
+        resending.check_audience(account, segment)
+        with recorded(account.redis, account.keys, caller(), act, resending.told_resend(key, segment)):
+            return do(account, segment)
+
+
 def accept(key: str, *, as_json: bool) -> int:
     """Takes the store as it is, and says what is to be done then."""
     settings = load()
-    account = open_account(settings, key)
-    with closing(account.redis), closing(account.connector):
+    with opened_account(settings, key) as account:
         accept_store(account, caller())
     mine = sorted(name for name, each in settings.integrations.items() if each.connector == key)
     if as_json:
@@ -81,8 +81,7 @@ def accept(key: str, *, as_json: bool) -> int:
 
 def refused(key: str, *, as_json: bool) -> int:
     """Prints what the platform does not take, by the profile's key and what of it: never a value."""
-    account = open_account(load(), key)
-    with closing(account.redis), closing(account.connector):
+    with opened_account(load(), key) as account:
         found = account.connector.refused(MOST_REFUSED)
     if as_json:
         print_json([each._asdict() for each in found])

@@ -10,9 +10,9 @@ from workers.cli.difference_lines import print_differences
 from workers.cli.exit_status import FINE, NEEDS_SOMEONE
 from workers.cli.people import is_meant
 from workers.lanes.keys import Keys
-from workers.settings import load, pulling, revision
+from workers.settings import load, pulling
+from workers.settings.published import what_is_applied
 from workers.settings.pulling import PullRefused
-from workers.settings.revision import NothingApplied
 from workers.settings.standing import was_applied
 
 
@@ -20,9 +20,7 @@ def pull(*, force: bool, dry_run: bool, yes: bool) -> int:
     """Writes what differs, after asking on a terminal. SettingsError, PullRefused, NothingApplied, redis.RedisError."""
     own = load()
     redis, keys, path = own.local.redis.client(), Keys(own.local.namespace), own.local.path
-    applied = revision.published(redis, keys)
-    if applied is None:
-        raise NothingApplied(f"no configuration has been applied under {keys.namespace!r}; run `segsync apply`")
+    applied = what_is_applied(redis, keys)
     found = pulling.plan(path, os.environ, applied.text)
     if not found.texts:
         typer.echo(f"{path} is what is applied, revision {applied.revision}")

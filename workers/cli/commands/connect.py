@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 import sys
-from contextlib import closing
 
 import typer
 
@@ -15,14 +14,12 @@ from workers.control.connecting import connect_account
 from workers.errors import WrongUsage
 from workers.settings import load
 from workers.settings.spelling import in_line
-from workers.targets import open_account
+from workers.targets import opened_account
 
 
 def run(key: str, code: str | None, *, moves: bool = False, as_json: bool) -> int:
     """Keeps the tokens that a code gives, tries them, and has what waited for them tried at once."""
-    settings = load()
-    account = open_account(settings, key)
-    with closing(account.redis), closing(account.connector):
+    with opened_account(load(), key) as account:
         connector = account.connector
         connector.store.upgrade()
         page = connector.way.consent.url(secrets.token_urlsafe(8))

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import typer
 
+from workers.cli.celery_inspect import ask
 from workers.cli.commands.metrics import address
 from workers.cli.exit_status import FINE
 from workers.cli.people import somebody
 from workers.errors import WrongUsage
 from workers.settings.console import is_loopback, load_console
-
-if TYPE_CHECKING:
-    from workers.monitoring.consumers import Consumers
 
 
 def run(listen: str | None) -> int:
@@ -32,14 +28,8 @@ def run(listen: str | None) -> int:
     except ModuleNotFoundError as error:
         raise WrongUsage(f"the console needs {error.name}; expected: pip install 'segsync[console]'") from None
     streams = Streams()
-    app = opened(settings, somebody(), _ask, streams=streams)
+    app = opened(settings, somebody(), ask, streams=streams)
     told = "the console is at {}; Ctrl-C ends it"
     is_proxy = settings.proxy.is_one if settings.proxy else lambda _: False
     serve(app, host, port, lambda url: typer.echo(told.format(url), err=True), streams.end, is_proxy)
     return FINE
-
-
-def _ask() -> Consumers:
-    from workers.cli.celery_inspect import ask  # noqa: PLC0415 - Celery takes half a second to load
-
-    return ask()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from workers import doctor
+from workers.cli.celery_inspect import ask
 from workers.cli.commands.check_targets import MARKS
 from workers.cli.exit_status import FINE, NEEDS_SOMEONE
 from workers.cli.output import print_json
@@ -17,7 +18,6 @@ from workers.settings.spelling import counted, in_line
 
 if TYPE_CHECKING:
     from workers.connectors.inspection import Step
-    from workers.monitoring.consumers import Consumers
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,19 +34,13 @@ class Diagnosis:
 
 def run(*, as_json: bool) -> int:
     """Looks at all of it; someone is needed where a step is a mistake. SettingsError, redis.RedisError."""
-    steps = list(doctor.steps(load(), _ask))
+    steps = list(doctor.steps(load(), ask))
     found = Diagnosis(not any(step.mark == "mistake" for step in steps), segsync_version(), steps)
     if as_json:
         print_json(found)
     else:
         _print(found)
     return FINE if found.ok else NEEDS_SOMEONE
-
-
-def _ask() -> Consumers:
-    from workers.cli.celery_inspect import ask  # noqa: PLC0415 - Celery takes half a second to load
-
-    return ask()
 
 
 def _print(found: Diagnosis) -> None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import signal
 import threading
-from typing import TYPE_CHECKING
 
 import typer
 from prometheus_client import CollectorRegistry, start_http_server
 from prometheus_client.exposition import generate_latest
 
+from workers.cli.celery_inspect import ask
 from workers.cli.exit_status import FINE
 from workers.cli.installation import open_runtime
 from workers.errors import WrongUsage
@@ -17,15 +17,12 @@ from workers.monitoring.asking import SharedAsk
 from workers.monitoring.metrics import Metrics
 from workers.settings.console import parse_listen
 
-if TYPE_CHECKING:
-    from workers.monitoring.consumers import Consumers
-
 
 def run(listen: str | None) -> int:
     """Serves until SIGTERM or Ctrl-C; without an address, prints them once."""
     where = None if listen is None else address(listen)
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(Metrics(open_runtime(), SharedAsk(_ask)))
+    registry.register(Metrics(open_runtime(), SharedAsk(ask)))
     if where is None:
         typer.echo(generate_latest(registry).decode(), nl=False)
         return FINE
@@ -57,9 +54,3 @@ def _wait() -> None:
         ended.wait()
     except KeyboardInterrupt:
         return
-
-
-def _ask() -> Consumers:
-    from workers.cli.celery_inspect import ask  # noqa: PLC0415 - Celery takes half a second to load
-
-    return ask()

@@ -13,25 +13,14 @@ from workers.cli.exit_status import FINE, NEEDS_SOMEONE
 from workers.cli.output import print_json, print_table
 from workers.control import going_back
 from workers.lanes.keys import Keys
-from workers.settings import load, load_local, revision, revisions
+from workers.settings import load, load_local, revisions
 from workers.settings.differences import Difference, compared
-from workers.settings.revision import NothingApplied
+from workers.settings.published import what_is_applied
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from redis import Redis
-
-
-@dataclass(frozen=True, slots=True)
-class RevisionRow:
-    """One revision, and which keys it changed; [] for the oldest that is kept."""
-
-    revision: int
-    at: str
-    by: str
-    note: str
-    changed: list[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,18 +35,7 @@ class Compared:
 def listed(*, as_json: bool) -> int:
     """Prints all that are kept, the newest first."""
     local = load_local()
-    kept = revisions.history(local.redis.client(), Keys(local.namespace))
-    older = [*(each.text for each in kept[1:]), None]
-    rows = [
-        RevisionRow(
-            each.number,
-            each.at,
-            each.by,
-            each.note,
-            [] if before is None else [str(difference) for difference in compared(before, each.text)],
-        )
-        for each, before in zip(kept, older, strict=True)
-    ]
+    rows = revisions.listed(local.redis.client(), Keys(local.namespace))
     if as_json:
         print_json(rows)
     elif not rows:
@@ -96,9 +74,7 @@ def diff(first: int | None, second: int | None, *, as_json: bool) -> int:
 def _text(redis: Redis, keys: Keys, number: int | None) -> tuple[int, str]:
     if number is not None:
         return number, revisions.find(redis, keys, number).text
-    applied = revision.published(redis, keys)
-    if applied is None:
-        raise NothingApplied(f"no configuration has been applied under {keys.namespace!r}; run `segsync apply`")
+    applied = what_is_applied(redis, keys)
     return applied.revision, applied.text
 
 

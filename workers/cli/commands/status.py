@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 import typer
 from redis import RedisError
 
+from workers.cli.celery_inspect import ask
 from workers.cli.exit_status import FINE, NEEDS_SOMEONE, OUT_OF_REACH
 from workers.cli.output import print_json, print_table, shown
 from workers.cli.streams import give_up
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from workers.monitoring.books import Place
-    from workers.monitoring.consumers import Consumers
     from workers.monitoring.whole import Status
 
 
@@ -120,7 +120,7 @@ def _told(error: RedisError) -> str:
 def _all(how: How, place: Place) -> int:
     patience = 0 if how.watch else PATIENCE_SECONDS
     many = _many_by_the_file(place) if how.many is None else how.many
-    found = status.read_by(place, QuickBooks(place), _ask, many=many, patience=patience)
+    found = status.read_by(place, QuickBooks(place), ask, many=many, patience=patience)
     if how.check:
         typer.echo(one_line(found))
         return exit_status(found)
@@ -197,13 +197,6 @@ def exit_status(found: Status) -> int:
     if found.ledger_is_dead:
         return OUT_OF_REACH
     return NEEDS_SOMEONE if found.needs else FINE
-
-
-def _ask() -> Consumers:
-    # Celery takes half a second to load, and Redis may be out of reach before it is needed.
-    from workers.cli.celery_inspect import ask  # noqa: PLC0415 - as above
-
-    return ask()
 
 
 def _print(found: Status) -> None:

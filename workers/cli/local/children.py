@@ -32,6 +32,8 @@ STEADY_SECONDS: Final = 60.0
 """A child that ran for so long has died for the first time when it dies."""
 LOOK_EVERY_SECONDS: Final = 0.05
 """Seconds between two looks whether the children have ended."""
+LAST_BYTES: Final = 2_000
+"""Of a log, in which the last line is looked for."""
 
 PR_SET_PDEATHSIG: Final = 1
 """Linux: the signal that a process gets when its parent has died."""
@@ -132,7 +134,13 @@ class Child:
 
     def last_words(self) -> str:
         """The last line it wrote, or ""."""
-        lines = self.log.read_text(errors="replace")[-2_000:].split("\n") if self.log.exists() else []
+        try:
+            with self.log.open("rb") as log:
+                # Its end alone: what runs for months has written gigabytes.
+                log.seek(-min(LAST_BYTES, log.seek(0, os.SEEK_END)), os.SEEK_END)
+                lines = log.read().decode(errors="replace").split("\n")
+        except OSError:
+            return ""
         return next((line.strip() for line in reversed(lines) if line.strip()), "")
 
     def pause_before_restart(self) -> float:
@@ -141,7 +149,8 @@ class Child:
             return 0.0
         steady = time.monotonic() - self.started > STEADY_SECONDS
         self.deaths = 1 if steady else self.deaths + 1
-        return float(min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** (self.deaths - 1)))
+        # The exponent ends, too: a child that dies all night long comes to powers that are no float any more.
+        return min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(self.deaths - 1, 10))
 
 
 def _opened(log: Path) -> IO[bytes]:

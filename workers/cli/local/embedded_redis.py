@@ -66,9 +66,9 @@ def url(port: int) -> str:
     return f"redis://{HOST}:{port}/0"
 
 
-def wait_until_ready(server: Child, port: int, patience: float = PATIENCE_SECONDS) -> None:
+def wait_until_ready(server: Child, port: int) -> None:
     """Returns when it answers; ChildFailed with its last words where it does not."""
-    ends = time.monotonic() + patience
+    ends = time.monotonic() + PATIENCE_SECONDS
     with redis.Redis(host=HOST, port=port, socket_timeout=5.0) as client:
         while not _answers(client):
             if server.ended() is not None or time.monotonic() > ends:

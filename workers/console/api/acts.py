@@ -37,8 +37,6 @@ PAUSE_SECONDS: Final = 20.0
 """How long a call waits for the batch in flight; the pause stands anyhow."""
 PATIENCE_SECONDS: Final = 10.0
 """How long a call waits for outcomes that are on their way to the ledger."""
-MOST_ASKED: Final = 1_000
-"""Segments that one call may ask runs for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,11 +135,7 @@ def _verify(call: ApiCall) -> list[AskedRun]:
 def _ask(call: ApiCall, kind: str) -> list[AskedRun]:
     runtime, which = call.site.runtime(), call.body
     named = [str(each) for each in which.segments]
-    segments = runs_control.segments_of(runtime, which.integration, named, every=which.all, needed=which.needed)
-    if len(segments) > MOST_ASKED:
-        raise WrongUsage(f"these are {len(segments):,} segments; expected at most {MOST_ASKED:,} at once")
-    for segment in segments:
-        runs_control.check_followed(runtime, which.integration, segment)
+    segments = runs_control.few_segments_of(runtime, which.integration, named, every=which.all, needed=which.needed)
     return [AskedRun(*each) for each in runs_control.ask(runtime, which.integration, segments, call.by, kind)]
 
 

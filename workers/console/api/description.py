@@ -82,7 +82,7 @@ def _operation(route: ApiRoute, schemas: dict[str, Any]) -> dict[str, Any]:
     told: dict[str, Any] = {
         "operationId": f"{route.method.lower()} {route.path}",
         "summary": route.words,
-        "description": f"As `segsync {route.name}`. The token must be allowed to {_word(route.may)}.",
+        "description": f"As `segsync {route.name}`. The token must be allowed to {route.may.value}.",
         "parameters": [*_places(route.path), *map(_parameter, route.query)],
         "responses": {"200": {"description": "done", "content": {"application/json": {"schema": whole}}}} | _failures(),
     }
@@ -91,10 +91,6 @@ def _operation(route: ApiRoute, schemas: dict[str, Any]) -> dict[str, Any]:
         schemas |= more
         told["requestBody"] = {"content": {"application/json": {"schema": schema}}}
     return told
-
-
-def _word(may: May) -> str:
-    return str(may.value)
 
 
 def _places(path: str) -> list[dict[str, Any]]:
@@ -119,7 +115,7 @@ def _events() -> dict[str, Any]:
     return {
         "operationId": "post /api/events",
         "summary": "Push events",
-        "description": f"JSON lines or an array, gzip taken. The token must be allowed to {_word(May.PUSH)}.",
+        "description": f"JSON lines or an array, gzip taken. The token must be allowed to {May.PUSH.value}.",
         "parameters": [
             {
                 "name": "Idempotency-Key",

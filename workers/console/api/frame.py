@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
 MOST_BYTES: Final = 2 * 1024 * 1024
 """Of a posted object: a configuration, several times over."""
-SPELLED: Final = {May.READ: "read", May.OPERATE: "operate", May.EDIT: "edit", May.PUSH: "push"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +67,7 @@ class Frame:
                 www_authenticate="Bearer",
             )
         if may not in token.may:
-            raise ApiRefused(HTTPStatus.FORBIDDEN, f"the token {token.name} may not {SPELLED[may]}")
+            raise ApiRefused(HTTPStatus.FORBIDDEN, f"the token {token.name} may not {may.value}")
         if acts and not self.settings.edit:
             raise ApiRefused(HTTPStatus.FORBIDDEN, "[console] edit = false: nothing is changed here")
         return token

@@ -26,10 +26,11 @@ from workers.monitoring.whole import Status
 from workers.preflight.transmission import Transmission, transmissions
 from workers.quarantine import entries as quarantine
 from workers.quarantine.entries import QuarantineEntry
-from workers.settings import load, revision, revisions
+from workers.settings import load, revisions
 from workers.settings.console import May
 from workers.settings.differences import Difference, compared
-from workers.settings.revision import NothingApplied
+from workers.settings.published import what_is_applied
+from workers.settings.revisions import ToldRevision
 from workers.settings.segment_ids import segment_id_if_any
 
 if TYPE_CHECKING:
@@ -49,17 +50,6 @@ class QuarantinePage:
 
     open: int
     entries: list[QuarantineEntry]
-
-
-@dataclass(frozen=True, slots=True)
-class ToldRevision:
-    """A revision that was applied, and which keys it changed; [] for the oldest that is kept."""
-
-    revision: int
-    at: str
-    by: str
-    note: str
-    changed: list[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,18 +131,7 @@ def _shown(call: ApiCall, entry: QuarantineEntry) -> QuarantineEntry:
 
 
 def _revisions(call: ApiCall) -> list[ToldRevision]:
-    kept = revisions.history(call.site.redis, call.site.keys)
-    older = [*(each.text for each in kept[1:]), None]
-    return [
-        ToldRevision(
-            each.number,
-            each.at,
-            each.by,
-            each.note,
-            [] if before is None else [str(found) for found in compared(before, each.text)],
-        )
-        for each, before in zip(kept, older, strict=True)
-    ]
+    return revisions.listed(call.site.redis, call.site.keys)
 
 
 def _diff(call: ApiCall) -> ToldDifference:
@@ -162,9 +141,7 @@ def _diff(call: ApiCall) -> ToldDifference:
 
 
 def _configuration(call: ApiCall) -> dict[str, Any]:
-    applied = revision.published(call.site.redis, call.site.keys)
-    if applied is None:
-        raise NothingApplied("no configuration has been applied yet")
+    applied = what_is_applied(call.site.redis, call.site.keys)
     return {"revision": applied.revision, "configuration": json.loads(applied.text)}
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -61,8 +60,7 @@ def _check(call: ApiCall) -> ConnectorCheck:
 
 
 def _sources(call: ApiCall) -> list[SourceState]:
-    runtime = call.site.runtime()
-    return read_sources(runtime, json.loads(runtime.applied.settings.published()))
+    return read_sources(call.site.runtime())
 
 
 def _check_source(call: ApiCall) -> ConnectorCheck:

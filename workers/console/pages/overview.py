@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 SHOWN: Final = 100
 """Integrations on one page."""
+LONGEST_NUMBER: Final = 6
+"""Digits of a page's number."""
 SAMPLE: Final = 2
 """Lanes of each integration that are looked at, at each end of a due set: what fails stands there; `status K` and an
 integration's own page look at more."""
@@ -32,7 +34,7 @@ def show(visit: Visit) -> Response:
     declared = runtime.applied.settings.integrations if found.revision is not None else {}
     names = {key: each.name for key, each in declared.items() if each.name != key}
     fitting = _fitting(found.integrations, names, visit.query.get("q", ""), visit.query.get("state", ""))
-    number = max(1, int(page)) if (page := visit.query.get("page", "1")).isdecimal() else 1
+    number = _page_number(visit.query.get("page", ""))
     listed = fitting[(number - 1) * SHOWN : number * SHOWN]
     visit.site.activity.refresh()
     return visit.page(
@@ -48,6 +50,12 @@ def show(visit: Visit) -> Response:
         q=visit.query.get("q", ""),
         state=visit.query.get("state", ""),
     )
+
+
+def _page_number(text: str) -> int:
+    """Which page is meant; the first where nobody says, or it is none."""
+    is_number = text.isascii() and text.isdecimal() and len(text) <= LONGEST_NUMBER
+    return max(1, int(text)) if is_number else 1
 
 
 def _fitting(

@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
 SHOWN: Final = 50
 """Runs that are open, and runs that have ended, on the page."""
-MOST_ASKED: Final = 1_000
-"""Segments that one form may ask runs for."""
 
 
 def form(visit: Visit) -> Response:
@@ -62,13 +60,9 @@ def _asked(visit: Visit, kind: str) -> Response:
     named = visit.field("segments").replace(",", " ").split()
     if which == "named" and not named:
         raise WrongUsage("no segment is named; expected at least one id")
-    segments = control.segments_of(
+    segments = control.few_segments_of(
         runtime, key, named if which == "named" else (), every=which == "all", needed=which == "needed"
     )
-    if len(segments) > MOST_ASKED:
-        raise WrongUsage(f"these are {len(segments):,} segments; expected at most {MOST_ASKED:,} at once")
-    for segment in segments:
-        control.check_followed(runtime, key, segment)
     asked = control.ask(runtime, key, segments, visit.viewer.name, kind)
     return visit.go("/resyncs", f"{counted(len(asked), 'run')} asked for" if asked else "no such segment")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from workers.console.publishing import publish
@@ -19,29 +18,15 @@ if TYPE_CHECKING:
 
     from workers.console.visit import Visit
     from workers.control.apply import ApplyPlan
-    from workers.settings.revisions import Revision
 
 MOST_DIGITS: Final = 9
 """Of a revision's number."""
 
 
-@dataclass(frozen=True, slots=True)
-class ListedRevision:
-    """A revision, and which keys it changed; [] for the oldest that is kept."""
-
-    revision: Revision
-    changed: list[str]
-
-
 def show(visit: Visit) -> Response:
     """All that are kept, the newest first."""
-    kept = revisions.history(visit.site.redis, visit.site.keys)
-    older = [*(each.text for each in kept[1:]), None]
-    listed = [
-        ListedRevision(each, [] if before is None else [str(found) for found in compared(before, each.text)])
-        for each, before in zip(kept, older, strict=True)
-    ]
-    applied = visit.site.runtime().applied.revision if kept else None
+    listed = revisions.listed(visit.site.redis, visit.site.keys)
+    applied = visit.site.runtime().applied.revision if listed else None
     return visit.page("revisions.html", listed=listed, applied=applied)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any, Final
 
 from workers.console.checks import check_source
@@ -32,8 +31,7 @@ def show(visit: Visit) -> Response:
 
 
 def _sources(visit: Visit) -> list[SourceState]:
-    runtime = visit.site.runtime()
-    return read_sources(runtime, json.loads(runtime.applied.settings.published()))
+    return read_sources(visit.site.runtime())
 
 
 def one(visit: Visit) -> Response:

@@ -1,8 +1,8 @@
 """The ledger's schema, version by version, through Alembic.
 
 Nobody needs an alembic.ini: `Ledger.upgrade` runs this within a transaction and a lock of its own.
-A new version is a file `versions/0002_what_it_does.py` by hand, after the model of the first, and
-`ledger.SCHEMA`. Alembic takes 0.15 s to load: import this only where a schema must be changed.
+A new version is a file of `versions/`, written by hand after the model of the last, a line in `ledger/tables.py` and
+the number in `ledger/schema.py`. Alembic takes 0.15 s to load: import this only where a schema must be changed.
 """
 
 from __future__ import annotations

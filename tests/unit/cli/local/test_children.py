@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+import tracemalloc
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -54,6 +55,22 @@ def test_its_output_goes_to_its_log_and_its_working_directory_is_the_folder(tmp_
     assert child.last_words() == "me"
 
 
+def test_of_a_large_log_the_end_alone_is_read(tmp_path: Path) -> None:
+    child = Child(script("true"), tmp_path, ENVIRON)
+    assert child.last_words() == ""
+    child.log.parent.mkdir()
+    with child.log.open("wb") as log:
+        log.truncate(32 * 2**20)
+        log.seek(0, os.SEEK_END)
+        log.write("\nKöln\n\n".encode())
+    tracemalloc.start()
+    try:
+        assert child.last_words() == "Köln"
+        assert tracemalloc.get_traced_memory()[1] < 2**20
+    finally:
+        tracemalloc.stop()
+
+
 def test_what_dies_is_told_and_started_again_after_a_pause_that_grows(
     tmp_path: Path, children: Children, said: list[str]
 ) -> None:
@@ -74,8 +91,9 @@ def test_what_has_run_for_long_is_started_again_soon(tmp_path: Path) -> None:
     assert [child.pause_before_restart() for _ in range(2)] == [1.0, 1.0]
 
 
-def test_the_pause_has_an_end(tmp_path: Path) -> None:
-    child = Child(script("exit 1"), tmp_path, ENVIRON, deaths=1_000, started=time.monotonic())
+@pytest.mark.parametrize("deaths", [10, 100_000])
+def test_the_pause_has_an_end(tmp_path: Path, deaths: int) -> None:
+    child = Child(script("exit 1"), tmp_path, ENVIRON, deaths=deaths, started=time.monotonic())
     assert child.pause_before_restart() == 30.0
 
 
