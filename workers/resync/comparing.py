@@ -14,6 +14,7 @@ from workers.lanes.answers import fields_of
 from workers.lanes.runs import BY_ENTERING
 from workers.resync import changing
 from workers.resync.chosen import digest_of
+from workers.resync.folded import find_folded
 from workers.resync.judging import Accepted, Today, doubts, doubts_of_clearing, doubts_of_fields, sharing
 from workers.resync.keys_on_disk import KeyDifference, adopt, draft_of, read_lines, remove, remove_drafts, sign
 from workers.resync.planning import Planner
@@ -49,6 +50,7 @@ def compare(work: Work) -> ComparedSides:
     draft = draft_of(work.folder)
     try:
         found = planner.plan(work.source, draft)
+        find_folded(found, work.integration, work.run.segment, work.way, while_wanted(work))
         work.keep()  # who was stopped meanwhile, and taken for dead, puts nothing in place of what another has read
         adopt(draft, work.folder)
     finally:
@@ -60,6 +62,7 @@ def compare(work: Work) -> ComparedSides:
         "missing": found.missing,
         "strays": found.strays,
         "spelled": found.spelled,
+        "folded": found.folded,
         "repeated": found.repeated,
         "unusable": planner.unusable,
         "keyless": planner.keyless,
@@ -178,8 +181,8 @@ def _again(found: KeyDifference, seen: Path) -> dict[str, int]:
     before.frombytes(seen.read_bytes())
     before = array("Q", sorted(before))  # a set would take a hundred bytes for each
     counts = dict.fromkeys(("missing", "strays", "spelled"), 0)
-    found.shown.clear()
     for what, path in _lines(found):
+        found.shown.pop(what, None)
         for line in read_lines(path):
             if len(before) >= MOST_REMEMBERED or _has(before, digest_of(_named(what, line))):
                 counts[what] += 1

@@ -63,6 +63,7 @@ class ResyncRun:
     missing: int = 0
     strays: int = 0
     spelled: int = 0
+    folded: int = 0
     repeated: int = 0
     unusable: int = 0
     keyless: int = 0
@@ -133,5 +134,5 @@ _WORDS = (
 _NUMBERS = (
     *("asked", "marked", "reached", "index", "looks", "tries", "members", "rows", "missing", "strays"),
     *("spelled", "repeated", "unusable", "keyless", "removed", "added", "quarantined", "counted", "told", "ended"),
-    *("accept_removals", "accept_adds", "ahead", "ahead_at"),
+    *("accept_removals", "accept_adds", "ahead", "ahead_at", "folded"),
 )
