@@ -38,6 +38,7 @@ TINY = {"changing.SMALL": 1, "changing.SLICE_MS": -1, "changing.AT_ONCE": 1, **S
 """Every segment is a large one, and each of its members comes at a mark of its own."""
 FEW = {"changing.AT_ONCE": 1, **SOON}
 """All are told at the first mark, as they were read to be compared."""
+NOT_DONE = frozenset({"needs confirmation", "failed", "cancelled", "equal", "differs"})
 TRIES = 3
 """Runs that a person asks for, one after the other, until one is done."""
 PLACES = {
@@ -82,6 +83,7 @@ class Theme:
     full     whether a run begins at once, and has all of them to tell
     clears   whether a run clears the segment first, since no query lists its rows
     kinds    how often it adds, removes and clears
+    restless whether people ask once more, cancel and only look, whatever goes on
     """
 
     paged: bool = True
@@ -92,6 +94,7 @@ class Theme:
     full: bool = False
     clears: bool = False
     kinds: tuple[int, int, int] = (6, 6, 1)
+    restless: bool = False
 
     @property
     def drops(self) -> bool:
@@ -104,6 +107,7 @@ THEMES = {
     "few": Theme(sizes=FEW, changes={"exactly_once": "true"}),
     "leaving": Theme(steps=60, commits=4, full=True, kinds=(1, 9, 0)),
     "replace": Theme(clears=True),
+    "asked again": Theme(steps=60, restless=True),
     "drops": Theme(changes={"when_full": '"drop"', "max_backlog": "4"}),
 }
 
@@ -258,8 +262,19 @@ class History:
         if not self.run:
             sure = self.random.random() < 0.6
             self.run = self.platform.ask(self.segment, **(ACCEPTED if sure else {}))
-        elif self.platform.run(self.run).outcome in {"needs confirmation", "failed"}:
+        elif self.platform.run(self.run).outcome in NOT_DONE:
             self.run = self.platform.ask(self.segment, **ACCEPTED)
+
+    def ask_again(self) -> None:
+        """Beside a run that is open or not."""
+        self.run = self.platform.ask(self.segment, **ACCEPTED)
+
+    def cancel(self) -> None:
+        if self.run:
+            self.platform.cancel(self.run)
+
+    def look(self) -> None:
+        self.run = self.platform.ask(self.segment, "verify")
 
     def meanwhile(self) -> None:
         """What goes on while the reader reads."""
@@ -308,6 +323,7 @@ class History:
             (2, self.kill),
             (1, self.accept),
             (1, self.retry),
+            *((2, each) for each in (self.ask_again, self.cancel, self.look) if self.stage.theme.restless),
         ]
         self.random.choices([act for _, act in acts], [weight for weight, _ in acts])[0]()
 
