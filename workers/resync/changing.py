@@ -186,11 +186,10 @@ def _end_when_free(work: Work, mark: str, lane: dict[str, str]) -> None:
     if not is_free(lane):
         wait_until_free(work)
         return
-    quarantined = work.run.quarantined + work.refused(mark)
-    if work.runs.leave(work.run.id, SHORT_MS, {}, _superseded(work)) != "ok":
+    said = {"quarantined": work.run.quarantined + work.refused(mark)}
+    if work.runs.leave(work.run.id, SHORT_MS, said, _superseded(work)) != "ok":
         return
     remove(work.folder)
-    said = {"quarantined": quarantined}
     if why := _lacks(work):
         finish(work, "failed", why, said, flag=True)
     elif counted := int(work.runs.read(work.run.id).get("counted", 0)):
