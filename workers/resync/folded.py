@@ -150,18 +150,23 @@ class _Question:
 
     def ask(self, lister: Lister, keys: Iterable[Key]) -> list[Key]:
         """The rows' keys. TargetError."""
-        parts = [part for key in keys if (part := self._part(key))]
-        if not parts:
+        texts = [written for key in keys if (written := self._written(key))]
+        if not texts:
             return []
-        pages = lister.pages(self._begin + " OR ".join(parts))
+        pages = lister.pages(self._begin + self._condition(texts))
         return [key for page in pages for key in keys_of_rows(page.rows) if key is not None]
 
-    def _part(self, key: Key) -> str:
-        """A condition; "" where no statement can hold the key."""
-        pairs = zip(self._names, key, strict=True)
+    def _condition(self, keys: Sequence[Sequence[str]]) -> str:
+        """By a list where that is possible: not every planner makes one of as many comparisons."""
+        if len(self._names) == 1:
+            return f"{self._names[0]} IN ({', '.join(text for (text,) in keys)})"
+        return " OR ".join(f"({' AND '.join(map('{} = {}'.format, self._names, key))})" for key in keys)
+
+    def _written(self, key: Key) -> list[str]:
+        """The key as literals; [] where no statement can hold it."""
         with suppress(RowProblem):
-            return f"({' AND '.join(f'{name} = {self._finish(self._literal(text, name))}' for name, text in pairs)})"
-        return ""
+            return [self._finish(self._literal(text, name)) for name, text in zip(self._names, key, strict=True)]
+        return []
 
 
 def _note(found: KeyDifference, members: Iterable[bytes], rows: set[bytes]) -> None:
