@@ -39,6 +39,8 @@ TINY = {"changing.SMALL": 1, "changing.SLICE_MS": -1, "changing.AT_ONCE": 1, **S
 FEW = {"changing.AT_ONCE": 1, **SOON}
 """All are told at the first mark, as they were read to be compared."""
 NOT_DONE = frozenset({"needs confirmation", "failed", "cancelled", "equal", "differs"})
+ELSEWHERE = 1
+"""A segment of nobody's history."""
 TRIES = 3
 """Runs that a person asks for, one after the other, until one is done."""
 PLACES = {
@@ -224,7 +226,13 @@ class History:
         self.members.discard(key)
 
     def _was_refused(self, key: str) -> None:
-        """A member that the target would not have; who may have left since, of which no event has told."""
+        """A member that the target would not have; who may have left since, of which no event has told.
+
+        Another segment's has come just before: where two were refused one after the other, of two histories then, and
+        none came between, the query is taken to be at fault, and the lane is held (rule 24).
+        """
+        self.platform.job.installation.producer.push([add(ELSEWHERE, f"k{self.segment}")])
+        self.platform.delivered()
         self.platform.target.run(f"DELETE FROM member WHERE segment_id = {self.segment} AND client_id = '{key}'")
         self.platform.target.run(f"INSERT INTO refused VALUES ('{key}')")
         self._becomes(key)
