@@ -34,9 +34,9 @@ KEYS = ("k1", "k2", "k3", "k4", "k5")
 ACCEPTED: dict[str, Any] = {"accept_removals": 100, "accept_adds": 100}
 SOON = {"reader.LATER_MS": 20, "work.SHORT_MS": 20, "changing.SHORT_MS": 20, "changing.LONG_MS": 20}
 """Histories are about what comes after what, and wait for nothing."""
-TINY = {"changing.SMALL": 1, "changing.SLICE_MS": -1, "changing.AT_ONCE": 1, **SOON}
+TINY = {"changing.SMALL": 1, "changing.SLICE_MS": -1, "room.AT_ONCE": 1, **SOON}
 """Every segment is a large one, and each of its members comes at a mark of its own."""
-FEW = {"changing.AT_ONCE": 1, **SOON}
+FEW = {"room.AT_ONCE": 1, **SOON}
 """All are told at the first mark, as they were read to be compared."""
 NOT_DONE = frozenset({"needs confirmation", "failed", "cancelled", "equal", "differs"})
 ELSEWHERE = 1

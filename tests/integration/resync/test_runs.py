@@ -15,7 +15,7 @@ from workers.control import resync as control
 from workers.errors import WrongUsage
 from workers.lanes.runs import ResyncRuns
 from workers.monitoring import status
-from workers.resync import changing
+from workers.resync import changing, room
 from workers.runtime import Runtime
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ def test_a_reader_that_died_is_gone_on_for_by_another(
     platform: Platform, state: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """On another host, where nothing of what it had read is to be found."""
-    monkeypatch.setattr(changing, "AT_ONCE", 2)
+    monkeypatch.setattr(room, "AT_ONCE", 2)
     platform.has(7, *"abcdefg")
     platform.target_has(7, "u", "v", "w", "x", "y")
     name = platform.ask(7, **ACCEPTED)
@@ -144,7 +144,7 @@ def test_hosts_that_take_turns_go_on_in_their_own_files(
     platform: Platform, kind: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """A place in one's list is none in another's, which was read at another time."""
-    monkeypatch.setattr(changing, "AT_ONCE", 1)
+    monkeypatch.setattr(room, "AT_ONCE", 1)
     platform.configure(members=platform.whole if kind == "whole" else platform.paged)
     if kind == "repeated":
         platform.without_unique_key()
