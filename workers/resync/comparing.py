@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 MOST_REMEMBERED = 1_000_000
 """Differences of a first look that a second one is held against; what is beyond is told as it is."""
+ANYWHERE = "1"
+"""What was noted of an integration's removals before it was noted where they were."""
 LOOKS = 2
 """How often a verification compares, with a mark between, before it tells what differs (rule 49)."""
 
@@ -192,7 +194,7 @@ def _again(found: KeyDifference, seen: Path) -> dict[str, int]:
 
 def _today(work: Work) -> Today:
     known = fields_of(work.redis, work.keys.removals(work.run.integration))
-    ever = "ever" in known
+    ever = known.get("ever") in {ANYWHERE, work.removing_digest()}
     if known.get("day") != _day():
         return Today(ever=ever)
     return Today(int(known.get("rows", 0)), int(known.get("removed", 0)), ever)
@@ -204,9 +206,9 @@ def _note_today(work: Work, found: KeyDifference) -> None:
     removed, rows = (found.stray_rows if run.mode == "diff" else 0), found.rows
     if run.told:  # it has begun before: what it planned then is in the sums
         removed, rows = max(0, removed - max(0, run.strays - run.removed)), 0
-    said = {"day": _day(), "rows": before.rows + rows, "removed": before.removed + removed}
+    said: dict[str, Any] = {"day": _day(), "rows": before.rows + rows, "removed": before.removed + removed}
     if removed or run.mode == "replace":
-        said["ever"] = 1
+        said["ever"] = work.removing_digest()
     work.redis.hset(key, mapping=said)  # type: ignore[arg-type]
 
 
