@@ -24,6 +24,7 @@ def is_waited_for(work: Work, mark: str, longest_ms: int) -> bool:
     TargetError; UnfitSource where that takes too long, or could not help.
     """
     now, sent = work.now, sent_ms(work, mark)
+    since = work.run.late or now
     try:
         late, why = _late(work, now, sent), BEHIND
         given_up = f"its data is still {late / 1000:.0f} s too old{_of_clock(work)}"
@@ -36,9 +37,9 @@ def is_waited_for(work: Work, mark: str, longest_ms: int) -> bool:
         work.runs.look(work.run.id, None, {"ahead": max(work.run.ahead, ahead_ms), "ahead_at": now})
     if late <= 0:
         return False
-    if now - sent > STALE_MS:
+    if now - since > STALE_MS:
         raise UnfitSource(f"{given_up}; {_unchanged(work)}")
-    work.runs.look(work.run.id, min(late, longest_ms), {"why": why})
+    work.runs.look(work.run.id, min(late, longest_ms), {"why": why, "late": since})
     return True
 
 

@@ -192,7 +192,8 @@ class ResyncReader:
         elif run.place and self._places.is_taken(run.place):
             self._runs.look(run.id, LATER_MS)
         elif run.marked > work.now + SENDING_MS:  # the clock was set back: how long it is since, nothing tells
-            self._runs.look(run.id, 0, {"marked": work.now, "reached": min(run.reached, work.now)})
+            known = {"marked": work.now, "reached": min(run.reached, work.now), "late": 0, "ahead_at": 0}
+            self._runs.look(run.id, 0, known)
         elif has_changed(work):
             self._begin_anew(work)
         elif run.state in {"waiting", "between"}:
@@ -222,8 +223,9 @@ class ResyncReader:
         if why := in_the_way(work):
             self._runs.look(run.id, LATER_MS, {"why": why})
             return
+        answered = "1" if work.settings is ANSWERED else ""
         said = {"state": "marked", "marked": work.now, "digest": work.digest(), "why": ""}
-        said |= {"mode": work.mode(), "index": 0, "reached": 0, "answered": "1" if work.settings is ANSWERED else ""}
+        said |= {"mode": work.mode(), "index": 0, "reached": 0, "late": 0, "answered": answered}
         self._runs.mark(run.id, run.integration, run.segment, said)
 
     def _at_mark(self, work: Work) -> None:

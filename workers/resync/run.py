@@ -26,6 +26,7 @@ class ResyncRun:
     answered   "1" where a producer answers for the platform, and not the file's source
     disk       token of the files that the last plan has written, on some host
     after      `_id` of the last member that was told; None for none
+    late       since when its source is waited for at the mark that stands; 0 where it is not
     ahead, ahead_at  milliseconds that the source's clock was seen to be behind its data at the most, and when last
     looks      how often a verification has compared
     accepted_of  digest of the run that has asked for the word which was given; "" where it says nothing
@@ -54,6 +55,7 @@ class ResyncRun:
     place: str = ""
     disk: str = ""
     after: Id | None = None
+    late: int = 0
     ahead: int = 0
     ahead_at: int = 0
     looks: int = 0
@@ -134,5 +136,5 @@ _WORDS = (
 _NUMBERS = (
     *("asked", "marked", "reached", "index", "looks", "tries", "members", "rows", "missing", "strays"),
     *("spelled", "repeated", "unusable", "keyless", "removed", "added", "quarantined", "counted", "told", "ended"),
-    *("accept_removals", "accept_adds", "ahead", "ahead_at", "folded"),
+    *("accept_removals", "accept_adds", "late", "ahead", "ahead_at", "folded"),
 )

@@ -10,6 +10,7 @@ import pytest
 
 from tests.integration.jobs import add
 from tests.integration.resync.platform import Platform
+from workers.lanes.clock import redis_ms
 from workers.resync import changing, freshness, reader, readiness
 
 if TYPE_CHECKING:
@@ -138,11 +139,16 @@ def test_a_source_that_stays_in_the_future_fails_its_run_and_both_times_are_told
 ) -> None:
     """What no clock is wrong by is told at once; neither changes anything, nor keeps the lane."""
     monkeypatch.setattr(freshness, "sent_ms", lambda *_: 0)
+    redis, keys = platform.job.installation.redis, platform.job.installation.keys
     platform.has(7, "a", "late")
     platform.target_has(7, "late")
     replica_is(platform, seconds)
     name = platform.ask(7, **ACCEPTED)
     platform.job.push(add(7, "live"))
+    platform.until(name, lambda run: run.state == "ended" or run.late > 0)
+    if seconds > -freshness.STALE_MS / 1000:
+        assert platform.run(name).state == "marked", "however long its lane had taken to come to the mark"
+        redis.hset(keys.run(name), "late", 1)
     run = platform.ends(name)
     at, of = (datetime.strptime(one, "%H:%M:%S") for one in TIMES.findall(run.why))  # noqa: DTZ007 - no day is told
     assert (run.outcome, (of - at).seconds) == ("failed", -seconds)
@@ -150,6 +156,20 @@ def test_a_source_that_stays_in_the_future_fails_its_run_and_both_times_are_told
     assert advice in run.why
     platform.delivered()
     assert (platform.rows(7), platform.lane(7)) == ({"late", "live"}, {})
+
+
+@on_one
+def test_a_clock_that_was_set_back_lets_no_lane_wait_longer_for_its_source(platform: Platform) -> None:
+    """The time since when it is waited for lies ahead then, as the mark's does: ten minutes would be hours."""
+    redis, keys = platform.job.installation.redis, platform.job.installation.keys
+    platform.has(7, "a")
+    name = platform.ask(7, **ACCEPTED)
+    platform.until(name, waits)
+    for field in ("marked", "late"):
+        redis.hincrby(keys.run(name), field, 3 * 3_600_000)
+    platform.until(name, lambda run: 0 < run.late <= redis_ms(redis))
+    replica_is(platform, 0)
+    assert platform.ends(name).outcome == "done"
 
 
 @on_one
