@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -9,11 +10,13 @@ import pytest
 from tests.model import profiles
 from tests.proof import draws
 from tests.targets import TargetDatabase
+from tests.waiting import PATIENCE
 from workers.lanes.runs import OPEN_AT_MOST, ResyncRuns
 
 if TYPE_CHECKING:
     from tests.installation import Installation
 
+MANY = draws(40, 10_000)
 LIVE = 7
 FIRST = 1_000
 AT_MOST = 40
@@ -63,35 +66,36 @@ def comes(installation: Installation, target: TargetDatabase, key: str) -> int:
 
 @pytest.mark.fetched
 @pytest.mark.proof
+@pytest.mark.timeout(300 + MANY)
 def test_many_flagged_segments_hold_up_nobody_else(installation: Installation, target: TargetDatabase) -> None:
     """An apply that widens a scope flags all of them; all are made equal, and live events go on meanwhile."""
-    many = draws(40, 10_000)
     target.run(
-        f"INSERT INTO membership SELECT s, n, s || '-' || n FROM generate_series({FIRST}, {FIRST + many - 1}) s, "
+        f"INSERT INTO membership SELECT s, n, s || '-' || n FROM generate_series({FIRST}, {FIRST + MANY - 1}) s, "
         "generate_series(1, 2) n"
     )
     configure(installation, target, f"[{LIVE}]")
     installation.worker()
     installation.ready()
-    known = [{"type": "segment_upsert", "segment": {"id": FIRST + n, "name": "s"}} for n in range(many)]
+    known = [{"type": "segment_upsert", "segment": {"id": FIRST + n, "name": "s"}} for n in range(MANY)]
     installation.producer.push(known)
     installation.settle()
     configure(installation, target, '"all"')
     assert installation.segsync("apply").returncode == 0
     redis, keys = installation.redis, installation.keys
-    assert redis.hlen(keys.flagged("members")) == many
+    assert redis.hlen(keys.flagged("members")) == MANY
 
     assert installation.segsync("resync", "members", "--needed").returncode == 0
-    opened, between = [0], list[int]()
+    opened, between, runs = [0], list[int](), ResyncRuns(installation.runtime().lanes)
+    ends = time.monotonic() + PATIENCE + MANY
     while redis.exists(keys.runs, keys.runs_waiting):
+        assert time.monotonic() < ends, f"{len(runs.open())} runs have no end"
         opened.append(redis.zcard(keys.runs))
         between.append(comes(installation, target, f"live{len(between)}"))
 
     assert max(opened) <= OPEN_AT_MOST
     assert len(between) > 3
     assert max(between) <= AT_MOST, between
-    runs = ResyncRuns(installation.runtime().lanes)
-    assert {runs.read(str(n))["outcome"] for n in range(1, many + 1)} == {"done"}
+    assert {runs.read(str(n))["outcome"] for n in range(1, MANY + 1)} == {"done"}
     assert redis.hlen(keys.flagged("members")) == 0
-    wanted = {(str(FIRST + s), f"{FIRST + s}-{n}") for s in range(many) for n in (1, 2)}
+    wanted = {(str(FIRST + s), f"{FIRST + s}-{n}") for s in range(MANY) for n in (1, 2)}
     assert target.members() == wanted | {(str(LIVE), f"live{n}") for n in range(len(between))}

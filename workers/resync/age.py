@@ -19,19 +19,33 @@ SKEW_SECONDS = 1.0
 """Clocks that are kept right may differ by a little; data from further ahead is dated by a clock that is wrong."""
 
 
+class AheadOfItsClock(UnfitSource):
+    """A source says that its data is from the future: the clock that tells its age is behind the one that dates it.
+
+    seconds  by how much it is behind at the least
+    """
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(
+            f"`fresh` gives {-seconds:,g} s, which is no age: expected 0 or more. Less, where the source's clock is "
+            "behind the one that dates its data: set it right, or have one clock tell both times"
+        )
+        self.seconds = seconds
+
+
 def seconds_of(value: object) -> float:
-    """An age: a number of seconds, an interval, or its text as HH:MM:SS.
+    """An age, at least 0: a number of seconds, an interval, or its text as HH:MM:SS.
 
     Null is no age: a standby that has replayed nothing yet gives it, and what it has may be as old as its base backup.
-    Nor is less than nothing, of which only one thing is known: that the two clocks it comes from do not agree.
+    Nor is less than nothing, of which only one thing is known: that the two clocks it comes from do not agree. A small
+    difference is none. UnfitSource.
     """
     age = _seconds(value)
-    if not age >= -SKEW_SECONDS or age == math.inf:
-        raise UnfitSource(
-            f"`fresh` gives {age:,g} s, which is no age: expected 0 or more. Less, where the source's clock is behind "
-            "the one that dates its data: set it right, or have one clock tell both times"
-        )
-    return age
+    if not math.isfinite(age):
+        raise UnfitSource(f"`fresh` gives {age:,g} s, which is no age: expected 0 or more")
+    if age < -SKEW_SECONDS:
+        raise AheadOfItsClock(-age)
+    return max(0.0, age)
 
 
 def _seconds(value: object) -> float:
@@ -41,6 +55,6 @@ def _seconds(value: object) -> float:
         return value.total_seconds()
     if isinstance(value, (int, float, Decimal)):
         return float(value)
-    if isinstance(value, str) and (found := re.fullmatch(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)", value)):
-        return int(found[1]) * 3600 + int(found[2]) * 60 + float(found[3])
+    if isinstance(value, str) and (found := re.fullmatch(r"(-?)(\d+):(\d\d):(\d\d(?:\.\d+)?)", value)):
+        return float(f"{found[1]}{int(found[2]) * 3600 + int(found[3]) * 60 + float(found[4])}")
     raise UnfitSource(f"`fresh` gives {type(value).__name__}; expected seconds, or an interval")

@@ -13,6 +13,7 @@ from workers.resync.judging import FEW, REMOVALS
 from workers.resync.keys_on_disk import line_of, remove, sign, token_of
 from workers.resync.planning import keys_to_tell, spooled, spooling, write_down
 from workers.resync.profiles import key_to_tell, profile_of_key
+from workers.resync.room import gives_way, room_for, room_or_wait
 from workers.resync.telling import MOST_UNDER_A_MARK, chunks_of
 from workers.resync.work import (
     LONG_MS,
@@ -20,7 +21,6 @@ from workers.resync.work import (
     finish,
     is_free,
     told_keyless,
-    wait_for_room,
     wait_until_free,
     while_wanted,
 )
@@ -33,10 +33,6 @@ if TYPE_CHECKING:
     from workers.delivery.key_folding import Key
     from workers.resync.work import Work
 
-WINDOW = 20_000
-"""Operations that stand before a mark at the most, about; the reader is woken when they run short (run.lua)."""
-AT_ONCE = 5_000
-"""Operations that are brought at once."""
 SMALL = 20_000
 """Members that are told under the first mark: with more, the lane goes on between removals and members."""
 SLICE_MS = 30_000
@@ -62,10 +58,9 @@ def bring_removals(work: Work, mark: str, lane: dict[str, str]) -> None:
     if not token or not strays.exists():
         _plan_again(work)
         return
-    if int(lane.get("before", "0")) > WINDOW:
-        wait_for_room(work)
+    if (room := room_or_wait(work, lane)) <= 0:
         return
-    lines, said = _lines_from(work, strays, token)
+    lines, said = _lines_from(work, strays, token, room)
     if lines:
         steps = [parse_path(field) for field in work.integration.key_fields]
         keys = [tuple(json.loads(line)) for line in lines]
@@ -93,17 +88,17 @@ def bring_members(work: Work, mark: str, lane: dict[str, str]) -> None:
         _end_when_free(work, mark, lane)
     elif run.repeated and token_of(work.folder, run.first) != run.disk:
         _plan_again(work)
-    elif int(lane.get("before", "0")) > WINDOW:
-        wait_for_room(work)
-    elif _is_paged(work) and run.members > SMALL and run.index > 0 and _is_over(work):
+    elif _is_paged(work) and run.members > SMALL and run.index > 0 and (_is_over(work) or gives_way(work, lane)):
         if is_free(lane):
             _leave(work, mark)
         else:
             wait_until_free(work)
+    elif (room := room_or_wait(work, lane)) <= 0:
+        return
     elif _is_paged(work):
         _bring_pages(work, mark, int(lane.get("before", "0")))
     else:
-        _bring_spooled(work, mark)
+        _bring_spooled(work, mark, room)
 
 
 def _is_paged(work: Work) -> bool:
@@ -126,27 +121,31 @@ def _bring_pages(work: Work, mark: str, before: int) -> None:
 def _bring_wanted_pages(work: Work, mark: str, before: int, wanted: Chosen | None) -> None:
     run, index, added = work.run, work.run.index, work.run.added
     for page in work.source.members(run.after, while_wanted(work)):
-        work.keep()
-        bodies = list(_usable(page.profiles(), keys_to_tell(page, work.integration), wanted))
-        packed = list(chunks_of(mark, index, Kind.ADD, bodies, work.name))
-        index, added, before = packed[-1][1] if packed else index, added + len(bodies), before + len(bodies)
-        said = {"after": json.dumps(page.ids[-1]), "index": index, "added": added, "tries": 0, "why": ""}
-        if not work.runs.part(run.id, LONG_MS, said, [chunk for chunk, _ in packed]):
-            return
-        if before > WINDOW or _is_over(work):
-            work.runs.look(run.id, 0)
-            return
+        profiles, keys, at = page.profiles(), list(keys_to_tell(page, work.integration)), 0
+        while at < len(profiles):
+            room = room_for(work, before)
+            if room <= 0 or (index > run.index and _is_over(work)):
+                work.runs.look(run.id, 0)
+                return
+            work.keep()
+            bodies = list(_usable(profiles[at : at + room], keys[at : at + room], wanted))
+            at = min(at + room, len(profiles))
+            packed = list(chunks_of(mark, index, Kind.ADD, bodies, work.name))
+            index, added, before = packed[-1][1] if packed else index, added + len(bodies), before + len(bodies)
+            said = {"after": json.dumps(page.ids[at - 1]), "index": index, "added": added, "tries": 0, "why": ""}
+            if not work.runs.part(run.id, LONG_MS, said, [chunk for chunk, _ in packed]):
+                return
     work.runs.look(run.id, 0, {"phase": "told"})
 
 
-def _bring_spooled(work: Work, mark: str) -> None:
+def _bring_spooled(work: Work, mark: str, room: int) -> None:
     """Few members, and those of a source without pages, are told from the file; all of them under one mark."""
     run, file = work.run, spooled(work.folder)
     token = token_of(work.folder, run.first)
     if not token or not file.exists():
         _spool(work)
         token = token or sign(work.folder, run.first)
-    lines, said = _lines_from(work, file, token)
+    lines, said = _lines_from(work, file, token, room)
     if not lines:
         work.runs.look(run.id, 0, {"phase": "told"})
         return
@@ -186,11 +185,10 @@ def _end_when_free(work: Work, mark: str, lane: dict[str, str]) -> None:
     if not is_free(lane):
         wait_until_free(work)
         return
-    quarantined = work.run.quarantined + work.refused(mark)
-    if work.runs.leave(work.run.id, SHORT_MS, {}, _superseded(work)) != "ok":
+    said = {"quarantined": work.run.quarantined + work.refused(mark)}
+    if work.runs.leave(work.run.id, SHORT_MS, said, _superseded(work)) != "ok":
         return
     remove(work.folder)
-    said = {"quarantined": quarantined}
     if why := _lacks(work):
         finish(work, "failed", why, said, flag=True)
     elif counted := int(work.runs.read(work.run.id).get("counted", 0)):
@@ -224,7 +222,7 @@ def _leave(work: Work, mark: str) -> None:
         work.runs.look(work.run.id, SHORT_MS)
 
 
-def _lines_from(work: Work, path: Path, token: str) -> tuple[list[bytes], dict[str, int]]:
+def _lines_from(work: Work, path: Path, token: str, most: int) -> tuple[list[bytes], dict[str, int]]:
     """The next lines of a file, and how far that is, as the run notes it: for these very files.
 
     Hosts take turns, and each has read the same list at another time: a place in one's file is none in another's.
@@ -233,5 +231,5 @@ def _lines_from(work: Work, path: Path, token: str) -> tuple[list[bytes], dict[s
     place = int(work.runs.read(work.run.id).get(field, 0))
     with path.open("rb") as file:
         file.seek(place)
-        lines = list(islice(file, AT_ONCE))
+        lines = list(islice(file, most))
     return [line.rstrip(b"\n") for line in lines], {field: place + sum(map(len, lines))}

@@ -14,6 +14,7 @@ from workers.lanes.answers import fields_of
 from workers.lanes.runs import BY_ENTERING
 from workers.resync import changing
 from workers.resync.chosen import digest_of
+from workers.resync.folded import find_folded
 from workers.resync.judging import Accepted, Today, doubts, doubts_of_clearing, doubts_of_fields, sharing
 from workers.resync.keys_on_disk import KeyDifference, adopt, draft_of, read_lines, remove, remove_drafts, sign
 from workers.resync.planning import Planner
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
 MOST_REMEMBERED = 1_000_000
 """Differences of a first look that a second one is held against; what is beyond is told as it is."""
+ANYWHERE = "1"
+"""What was noted of an integration's removals before it was noted where they were."""
 LOOKS = 2
 """How often a verification compares, with a mark between, before it tells what differs (rule 49)."""
 
@@ -49,6 +52,7 @@ def compare(work: Work) -> ComparedSides:
     draft = draft_of(work.folder)
     try:
         found = planner.plan(work.source, draft)
+        find_folded(found, work.integration, work.run.segment, work.way, while_wanted(work))
         work.keep()  # who was stopped meanwhile, and taken for dead, puts nothing in place of what another has read
         adopt(draft, work.folder)
     finally:
@@ -60,6 +64,7 @@ def compare(work: Work) -> ComparedSides:
         "missing": found.missing,
         "strays": found.strays,
         "spelled": found.spelled,
+        "folded": found.folded,
         "repeated": found.repeated,
         "unusable": planner.unusable,
         "keyless": planner.keyless,
@@ -178,8 +183,8 @@ def _again(found: KeyDifference, seen: Path) -> dict[str, int]:
     before.frombytes(seen.read_bytes())
     before = array("Q", sorted(before))  # a set would take a hundred bytes for each
     counts = dict.fromkeys(("missing", "strays", "spelled"), 0)
-    found.shown.clear()
     for what, path in _lines(found):
+        found.shown.pop(what, None)
         for line in read_lines(path):
             if len(before) >= MOST_REMEMBERED or _has(before, digest_of(_named(what, line))):
                 counts[what] += 1
@@ -189,7 +194,7 @@ def _again(found: KeyDifference, seen: Path) -> dict[str, int]:
 
 def _today(work: Work) -> Today:
     known = fields_of(work.redis, work.keys.removals(work.run.integration))
-    ever = "ever" in known
+    ever = known.get("ever") in {ANYWHERE, work.removing_digest()}
     if known.get("day") != _day():
         return Today(ever=ever)
     return Today(int(known.get("rows", 0)), int(known.get("removed", 0)), ever)
@@ -201,9 +206,9 @@ def _note_today(work: Work, found: KeyDifference) -> None:
     removed, rows = (found.stray_rows if run.mode == "diff" else 0), found.rows
     if run.told:  # it has begun before: what it planned then is in the sums
         removed, rows = max(0, removed - max(0, run.strays - run.removed)), 0
-    said = {"day": _day(), "rows": before.rows + rows, "removed": before.removed + removed}
+    said: dict[str, Any] = {"day": _day(), "rows": before.rows + rows, "removed": before.removed + removed}
     if removed or run.mode == "replace":
-        said["ever"] = 1
+        said["ever"] = work.removing_digest()
     work.redis.hset(key, mapping=said)  # type: ignore[arg-type]
 
 

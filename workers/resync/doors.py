@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from workers.connectors import open_lister
 from workers.connectors.audiences.target import AdTarget
+from workers.connectors.sql.vendors import vendor_of
 from workers.lanes.bell import ring
 from workers.lanes.lease import RESYNC
 from workers.lanes.runs import ReadingLost
@@ -20,6 +21,7 @@ from workers.routing.leaving import Leaving
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from workers.connectors.inspection import Examined
     from workers.connectors.sql.listing import Lister
     from workers.lanes import Lanes
     from workers.lanes.lease import Held, Leases
@@ -70,7 +72,14 @@ def doors_of(settings: Settings, environ: Mapping[str, str]) -> Reach:
         lambda feed: feed.resolve(environ),
         lambda connector: open_lister(settings.connectors[connector].resolve(environ)),
         lambda *place: _audience(settings, environ, *place),
+        lambda connector: _examined(settings, environ, connector),
     )
+
+
+def _examined(settings: Settings, environ: Mapping[str, str], connector: str) -> Examined:
+    target = settings.connectors[connector].resolve(environ)
+    assert not isinstance(target, AdTarget)  # noqa: S101 - asked for of databases alone
+    return vendor_of(target.dialect).examine(target)
 
 
 def _audience(settings: Settings, environ: Mapping[str, str], connector: str, key: str, segment: str) -> Lister:

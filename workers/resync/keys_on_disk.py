@@ -124,6 +124,7 @@ class KeyDifference:
     missing        members that the target does not have
     strays         rows that are no member's: each a line of the file `strays`
     spelled        rows that are a member's, spelled otherwise: they stay
+    folded         members that have a row which is spelled otherwise, as the target says: neither side lacks anything
     repeated       rows whose key the target has more than once
     repeated_strays  of these, those whose key is no member's, spelled otherwise or not: they go with the strays
     lacking        fields that members should have and cannot, for want of a column
@@ -136,6 +137,7 @@ class KeyDifference:
     missing: int = 0
     strays: int = 0
     spelled: int = 0
+    folded: int = 0
     repeated: int = 0
     repeated_strays: int = 0
     lacking: list[str] = field(default_factory=list)

@@ -16,6 +16,7 @@ from workers.settings.feeds import FeedSettings
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from workers.connectors.inspection import Examined
     from workers.connectors.sql.listing import Lister
     from workers.integrations import Segment
     from workers.resync.source import Membership
@@ -29,17 +30,20 @@ class TargetWay(NamedTuple):
     place   where that is, as the configuration says
     open    a new session that lists them; raises TargetError
     locks   whether a deliverer that was taken for dead can be kept from doing there what it was about to
+    examine a session that the target can be asked about in; raises TargetError. None where all keys are what they are
     """
 
     place: str
     open: Callable[[], Lister]
     locks: bool
+    examine: Callable[[], Examined] | None = None
 
 
 class Reach(NamedTuple):
     """How sources and targets are reached: by a new session each, a feed by its settings, resolved.
 
     audience  of an ad account: connector, integration, segment
+    examined  of a target, what it says of itself
 
     TargetError, SettingsError.
     """
@@ -48,6 +52,7 @@ class Reach(NamedTuple):
     feed: Callable[[FeedSettings], FeedSettings]
     target: Callable[[str], Lister]
     audience: Callable[[str, str, str], Lister]
+    examined: Callable[[str], Examined]
 
     def members_of(self, settings: AnySource, segment: str) -> Membership:
         """A segment's members."""
@@ -68,5 +73,6 @@ class Reach(NamedTuple):
         """To a target; of an ad account, to its store, which has who was told."""
         if isinstance(connector, ConnectorSettings):
             locks = VENDORS[connector.address.dialect].has_transactions
-            return TargetWay(connector.address.url, partial(self.target, connector.key), locks)
+            examine = partial(self.examined, connector.key)
+            return TargetWay(connector.address.url, partial(self.target, connector.key), locks, examine)
         return TargetWay(connector.platform, partial(self.audience, connector.key, integration, segment), locks=True)

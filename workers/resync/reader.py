@@ -28,20 +28,18 @@ from workers.resync.comparing import begin, compare
 from workers.resync.ending import RunBooks, end, leaves_need
 from workers.resync.failing import fail
 from workers.resync.folder import make_private
+from workers.resync.freshness import SENDING_MS, is_waited_for
 from workers.resync.keys_on_disk import remove
 from workers.resync.patience import granted
 from workers.resync.places import Apart, place_of
 from workers.resync.profiles import UnfitSource
 from workers.resync.readiness import (
-    SENDING_MS,
-    behind,
     cannot_be_compared,
     followers,
     has_changed,
     in_the_way,
     may_be_on_its_way,
     note_stalled,
-    sent_ms,
 )
 from workers.resync.run import ResyncRun
 from workers.resync.work import Work, finish, is_free, lacking, stop, wait_until_free
@@ -64,8 +62,6 @@ LOST_MS = LONGEST_LOOK_MS
 """After so long a mark that is neither in the intake nor in its lane was lost with Redis's last second."""
 KEPT_SECONDS = 0.2
 """Until Redis is asked again whether the lease is ours: each step asks, too, before it changes a thing."""
-STALE_MS = 600_000
-"""How long a lane stands at its mark for a source that is behind."""
 
 
 class ResyncReader:
@@ -196,7 +192,8 @@ class ResyncReader:
         elif run.place and self._places.is_taken(run.place):
             self._runs.look(run.id, LATER_MS)
         elif run.marked > work.now + SENDING_MS:  # the clock was set back: how long it is since, nothing tells
-            self._runs.look(run.id, 0, {"marked": work.now, "reached": min(run.reached, work.now)})
+            known = {"marked": work.now, "reached": min(run.reached, work.now), "late": 0, "ahead_at": 0}
+            self._runs.look(run.id, 0, known)
         elif has_changed(work):
             self._begin_anew(work)
         elif run.state in {"waiting", "between"}:
@@ -211,7 +208,7 @@ class ResyncReader:
             self._runs.look(work.run.id, LATER_MS)
             return
         remove(work.folder)
-        self._runs.look(work.run.id, 0, {"state": "between", "phase": "plan", "first": "", "looks": 0})
+        self._runs.look(work.run.id, 0, {"state": "between", "phase": "plan", "first": "", "looks": 0, "ahead": 0})
 
     def _send_mark(self, work: Work) -> None:
         """Sends the mark through the intake, if the lane is likely to come to it (rule 45)."""
@@ -226,8 +223,9 @@ class ResyncReader:
         if why := in_the_way(work):
             self._runs.look(run.id, LATER_MS, {"why": why})
             return
+        answered = "1" if work.settings is ANSWERED else ""
         said = {"state": "marked", "marked": work.now, "digest": work.digest(), "why": ""}
-        said |= {"mode": work.mode(), "index": 0, "reached": 0, "answered": "1" if work.settings is ANSWERED else ""}
+        said |= {"mode": work.mode(), "index": 0, "reached": 0, "late": 0, "answered": answered}
         self._runs.mark(run.id, run.integration, run.segment, said)
 
     def _at_mark(self, work: Work) -> None:
@@ -272,11 +270,7 @@ class ResyncReader:
             self._runs.look(work.run.id, None, {"why": "what came in before is being delivered"})
             wait_until_free(work, LATER_MS)
             return
-        late = behind(work, mark)
-        if late > 0:
-            if work.now - sent_ms(work, mark) > STALE_MS:
-                raise UnfitSource(f"its data is still {late / 1000:.0f} s too old; nothing was changed")
-            self._runs.look(work.run.id, min(late, LATER_MS), {"why": "the source does not have yet what was pushed"})
+        if is_waited_for(work, mark, LATER_MS):
             return
         first = work.run.first or mark[: TEXT_LENGTH - 7] + "0" * 7
         said = {"first": first, "reached": work.now, "why": "", "mode": work.mode(), "place": ""}

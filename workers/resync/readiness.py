@@ -1,4 +1,4 @@
-"""Whether a run may begin, and whether its source has what was pushed before its mark (rules 45, 46)."""
+"""Whether a run may begin, or stands still (rule 45)."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from workers.lanes.answers import field_of, fields_of, members_of, some_fields_o
 from workers.lanes.clock import redis_ms
 from workers.lanes.runs import OPEN_AT_MOST
 from workers.lanes.store import PERMIT_MS
+from workers.resync.freshness import SENDING_MS
 from workers.resync.work import is_free
 from workers.routing.position import Position
 from workers.routing.routes import Routes, restore
@@ -21,9 +22,6 @@ if TYPE_CHECKING:
     from workers.resync.run import ResyncRun
     from workers.resync.work import Work
     from workers.settings import Settings
-
-SENDING_MS = 5_000
-"""What the sending of a mark takes at the most, from the moment that its run remembers."""
 
 
 def followers(redis: Redis, keys: Keys, settings: Settings, segment: str) -> list[Integration]:
@@ -138,15 +136,3 @@ def _still(redis: Redis, keys: Keys, integration: str, state: dict[str, str]) ->
     if float(held or 0) > over or float(is_open or 0) > over:
         return f"connector {connector} is {'held' if held else 'out of reach'}"
     return ""
-
-
-def behind(work: Work, mark: str) -> int:
-    """Milliseconds that the source is too old for the mark, or is to be given; 0 where it can be read."""
-    since = work.now - sent_ms(work, mark)
-    need = work.source.age() if work.settings.fresh else work.settings.delay
-    return max(0, round(need * 1000) - since)
-
-
-def sent_ms(work: Work, mark: str) -> int:
-    """When the mark was sent: behind an id of the future its sequence says when that will be."""
-    return min(int(mark[:13]), work.run.marked + SENDING_MS)

@@ -26,6 +26,8 @@ class ResyncRun:
     answered   "1" where a producer answers for the platform, and not the file's source
     disk       token of the files that the last plan has written, on some host
     after      `_id` of the last member that was told; None for none
+    late       since when its source is waited for at the mark that stands; 0 where it is not
+    ahead, ahead_at  milliseconds that the source's clock was seen to be behind its data at the most, and when last
     looks      how often a verification has compared
     accepted_of  digest of the run that has asked for the word which was given; "" where it says nothing
     stalled    "1" while it stands still until somebody does something, its target is there, or a window opens
@@ -53,6 +55,9 @@ class ResyncRun:
     place: str = ""
     disk: str = ""
     after: Id | None = None
+    late: int = 0
+    ahead: int = 0
+    ahead_at: int = 0
     looks: int = 0
     tries: int = 0
     members: int = 0
@@ -60,6 +65,7 @@ class ResyncRun:
     missing: int = 0
     strays: int = 0
     spelled: int = 0
+    folded: int = 0
     repeated: int = 0
     unusable: int = 0
     keyless: int = 0
@@ -130,5 +136,5 @@ _WORDS = (
 _NUMBERS = (
     *("asked", "marked", "reached", "index", "looks", "tries", "members", "rows", "missing", "strays"),
     *("spelled", "repeated", "unusable", "keyless", "removed", "added", "quarantined", "counted", "told", "ended"),
-    *("accept_removals", "accept_adds"),
+    *("accept_removals", "accept_adds", "late", "ahead", "ahead_at", "folded"),
 )

@@ -19,7 +19,8 @@ class ToldRun:
     """A run that Redis has; its counts are those of ResyncRun.
 
     progress  how far it is, for people
-    shown     some of the keys that differ, by "missing", "strays" and "spelled"; {} for who may not see people's ids
+    shown     some keys of "missing", "strays", "spelled" and "folded", by these words; {} for who may not see people's
+              ids
     """
 
     id: str
@@ -37,6 +38,7 @@ class ToldRun:
     missing: int
     strays: int
     spelled: int
+    folded: int
     repeated: int
     unusable: int
     removed: int

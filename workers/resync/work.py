@@ -100,14 +100,23 @@ class Work:
         """Of all that a plan depends on: another one makes it worthless (rule 49)."""
         made = self.integration
         members = made.members.digest if made.members is not None else ""
-        parts = [made.digest, made.connector, self.way.place, members, self.settings.digest]
-        return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
+        return _digest(made.digest, made.connector, self.way.place, members, self.settings.digest)
+
+    def removing_digest(self) -> str:
+        """Of all that says which rows a run removes, but for its source: of another one nobody has seen any removal."""
+        made = self.integration
+        queries = [made.members, made.queries.get(QueryKind.REMOVE), made.queries.get(QueryKind.CLEAR)]
+        return _digest(self.way.place, *made.key_fields, *("" if each is None else each.digest for each in queries))
 
     def refused(self, mark: str) -> int:
         """Entries of the quarantine that came of what was told under a mark."""
         key = self.keys.open(self.run.integration, self.run.segment)
         found = cast("list[bytes]", self.redis.hvals(key))
         return sum(value.decode().partition(" ")[2].startswith(mark[:20]) for value in found)
+
+
+def _digest(*parts: str) -> str:
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
 
 
 def is_free(lane: dict[str, str]) -> bool:

@@ -34,10 +34,13 @@ KEYS = ("k1", "k2", "k3", "k4", "k5")
 ACCEPTED: dict[str, Any] = {"accept_removals": 100, "accept_adds": 100}
 SOON = {"reader.LATER_MS": 20, "work.SHORT_MS": 20, "changing.SHORT_MS": 20, "changing.LONG_MS": 20}
 """Histories are about what comes after what, and wait for nothing."""
-TINY = {"changing.SMALL": 1, "changing.SLICE_MS": -1, "changing.AT_ONCE": 1, **SOON}
+TINY = {"changing.SMALL": 1, "changing.SLICE_MS": -1, "room.AT_ONCE": 1, **SOON}
 """Every segment is a large one, and each of its members comes at a mark of its own."""
-FEW = {"changing.AT_ONCE": 1, **SOON}
+FEW = {"room.AT_ONCE": 1, **SOON}
 """All are told at the first mark, as they were read to be compared."""
+NOT_DONE = frozenset({"needs confirmation", "failed", "cancelled", "equal", "differs"})
+ELSEWHERE = 1
+"""A segment of nobody's history."""
 TRIES = 3
 """Runs that a person asks for, one after the other, until one is done."""
 PLACES = {
@@ -82,6 +85,7 @@ class Theme:
     full     whether a run begins at once, and has all of them to tell
     clears   whether a run clears the segment first, since no query lists its rows
     kinds    how often it adds, removes and clears
+    restless whether people ask once more, cancel and only look, whatever goes on
     """
 
     paged: bool = True
@@ -92,6 +96,7 @@ class Theme:
     full: bool = False
     clears: bool = False
     kinds: tuple[int, int, int] = (6, 6, 1)
+    restless: bool = False
 
     @property
     def drops(self) -> bool:
@@ -104,6 +109,7 @@ THEMES = {
     "few": Theme(sizes=FEW, changes={"exactly_once": "true"}),
     "leaving": Theme(steps=60, commits=4, full=True, kinds=(1, 9, 0)),
     "replace": Theme(clears=True),
+    "asked again": Theme(steps=60, restless=True),
     "drops": Theme(changes={"when_full": '"drop"', "max_backlog": "4"}),
 }
 
@@ -220,7 +226,13 @@ class History:
         self.members.discard(key)
 
     def _was_refused(self, key: str) -> None:
-        """A member that the target would not have; who may have left since, of which no event has told."""
+        """A member that the target would not have; who may have left since, of which no event has told.
+
+        Another segment's has come just before: where two were refused one after the other, of two histories then, and
+        none came between, the query is taken to be at fault, and the lane is held (rule 24).
+        """
+        self.platform.job.installation.producer.push([add(ELSEWHERE, f"k{self.segment}")])
+        self.platform.delivered()
         self.platform.target.run(f"DELETE FROM member WHERE segment_id = {self.segment} AND client_id = '{key}'")
         self.platform.target.run(f"INSERT INTO refused VALUES ('{key}')")
         self._becomes(key)
@@ -258,8 +270,19 @@ class History:
         if not self.run:
             sure = self.random.random() < 0.6
             self.run = self.platform.ask(self.segment, **(ACCEPTED if sure else {}))
-        elif self.platform.run(self.run).outcome in {"needs confirmation", "failed"}:
+        elif self.platform.run(self.run).outcome in NOT_DONE:
             self.run = self.platform.ask(self.segment, **ACCEPTED)
+
+    def ask_again(self) -> None:
+        """Beside a run that is open or not."""
+        self.run = self.platform.ask(self.segment, **ACCEPTED)
+
+    def cancel(self) -> None:
+        if self.run:
+            self.platform.cancel(self.run)
+
+    def look(self) -> None:
+        self.run = self.platform.ask(self.segment, "verify")
 
     def meanwhile(self) -> None:
         """What goes on while the reader reads."""
@@ -308,6 +331,7 @@ class History:
             (2, self.kill),
             (1, self.accept),
             (1, self.retry),
+            *((2, each) for each in (self.ask_again, self.cancel, self.look) if self.stage.theme.restless),
         ]
         self.random.choices([act for _, act in acts], [weight for weight, _ in acts])[0]()
 

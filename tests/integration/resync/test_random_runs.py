@@ -25,6 +25,9 @@ FIRST = 1_000
 """The first history's segment."""
 SOONER = 2_000
 """Histories in which a mistake is seen, the rarest of them once in some hundred."""
+HISTORIES = {"sqlite": draws(1, 100), "postgresql": draws(1, 20), "mysql": draws(1, 20)}
+EACH = 15
+"""Seconds that one of them takes at the most, about, on a machine that is busy with something else."""
 SERVERS = [pytest.param(each, marks=pytest.mark.long) for each in ("postgresql", "mysql")]
 on_one = pytest.mark.parametrize("target", ["sqlite"], indirect=True)
 
@@ -46,16 +49,18 @@ def stage(
 
 
 @pytest.mark.proof
+@pytest.mark.timeout(300 + EACH * HISTORIES["sqlite"])
 @pytest.mark.parametrize("target", ["sqlite", *SERVERS], indirect=True)
 @pytest.mark.parametrize("stage", THEMES, indirect=True)
 def test_whatever_happens_the_target_ends_equal(stage: Stage) -> None:
-    for number in range(draws(1, 100 if stage.platform.target.dialect == "sqlite" else 20)):
+    for number in range(HISTORIES[stage.platform.target.dialect]):
         chance, seed = seeded(number)
         assert not (problem := stage.plays(chance, FIRST + number)), f"{problem}; seed {seed}"
 
 
 @pytest.mark.proof
 @pytest.mark.fetched
+@pytest.mark.timeout(300 + SOONER)
 @on_one
 @pytest.mark.parametrize(("stage", "name"), [(theme, name) for name, (theme, _) in NAIVE.items()], indirect=["stage"])
 def test_what_is_naive_is_seen(stage: Stage, name: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,8 @@ import pytest
 from tests.integration.jobs import add
 from tests.integration.resync.platform import Platform
 from workers import outcomes
+from workers.lanes.runs import ReadingLost, ResyncRuns
+from workers.resync import reader
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,6 +57,24 @@ def test_a_run_waits_for_no_room_in_the_quarantine(platform: Platform) -> None:
     assert platform.job.installation.backlog() == 0
     (told,) = [one for one in all_records(platform) if isinstance(one, outcomes.Resynced)]
     assert (told.quarantined, told.reason) == (run.quarantined, run.why)
+
+
+@on_one
+def test_what_was_refused_is_counted_though_its_reader_dies_at_the_end(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The mark has been taken out by then, and another one says nothing of what was told under it."""
+    monkeypatch.setattr(reader, "LOST_MS", 0)
+    end = ResyncRuns.end
+
+    def dies(*_: Any, **__: Any) -> None:
+        monkeypatch.setattr(ResyncRuns, "end", end)
+        raise ReadingLost("it has died")
+
+    monkeypatch.setattr(ResyncRuns, "end", dies)
+    platform.has(7, "a", "bad", "b")
+    run = platform.resync(7)
+    assert (run.outcome, run.quarantined, len(platform.job.quarantined())) == ("done", 1, 1)
 
 
 @on_one

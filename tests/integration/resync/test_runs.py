@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.integration.jobs import add, clear, remove
-from tests.integration.resync.platform import Platform
+from tests.integration.resync.platform import LISTED, Platform
 from workers.control import resync as control
 from workers.errors import WrongUsage
 from workers.lanes.runs import ResyncRuns
 from workers.monitoring import status
-from workers.resync import changing
+from workers.resync import changing, room
 from workers.runtime import Runtime
+from workers.settings import load, revision
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -128,7 +129,7 @@ def test_a_reader_that_died_is_gone_on_for_by_another(
     platform: Platform, state: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """On another host, where nothing of what it had read is to be found."""
-    monkeypatch.setattr(changing, "AT_ONCE", 2)
+    monkeypatch.setattr(room, "AT_ONCE", 2)
     platform.has(7, *"abcdefg")
     platform.target_has(7, "u", "v", "w", "x", "y")
     name = platform.ask(7, **ACCEPTED)
@@ -144,7 +145,7 @@ def test_hosts_that_take_turns_go_on_in_their_own_files(
     platform: Platform, kind: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """A place in one's list is none in another's, which was read at another time."""
-    monkeypatch.setattr(changing, "AT_ONCE", 1)
+    monkeypatch.setattr(room, "AT_ONCE", 1)
     platform.configure(members=platform.whole if kind == "whole" else platform.paged)
     if kind == "repeated":
         platform.without_unique_key()
@@ -274,6 +275,37 @@ def test_confirmed_is_a_number_and_no_plan(platform: Platform) -> None:
     platform.has(7, "x", "z")
     assert platform.resync(7, accept_removals=1).outcome == "done"
     assert platform.rows(7) == {*many, "x", "z"}
+
+
+@on_one
+@pytest.mark.parametrize("change", ["list", "remove", "place"])
+def test_of_another_target_the_first_removals_are_the_first(platform: Platform, change: str, tmp_path: Path) -> None:
+    """Its rows may be others', and what was said of an integration of that name is no word for it."""
+    many = [f"k{number}" for number in range(40)]
+    platform.has(7, *many)
+    platform.target_has(7, *many, "x")
+    assert platform.resync(7, **ACCEPTED).removed == 1
+    platform.target_has(7, "y")
+    assert platform.resync(7).removed == 1, "nothing has changed"
+    platform.target_has(7, "z")
+    if change == "list":
+        platform.configure(members_query="SELECT client_id FROM member WHERE segment_id = {segment_id} AND 1 = 1")
+    elif change == "remove":
+        gone = 'DELETE FROM member WHERE segment_id = {segment_id} AND client_id IN ({batch_in "CustomID"}) AND 1 = 1'
+        platform.configure(remove=gone)
+    else:
+        there = tmp_path / "there"
+        there.symlink_to(tmp_path)
+        elsewhere = platform.target.connector().replace(str(tmp_path), str(there))
+        settings = platform.source() + platform.target.integration(members=LISTED)
+        platform.job.installation.configure(elsewhere + settings)
+        revision.publish(
+            platform.job.installation.redis, platform.job.installation.keys, load(platform.job.installation.file)
+        )
+        platform.job.runtime = platform.job.installation.runtime()
+    run = platform.resync(7)
+    assert (run.outcome, "it is the first time" in run.why) == ("needs confirmation", True)
+    assert platform.rows(7) == {*many, "z"}
 
 
 @on_one
@@ -566,7 +598,7 @@ def test_a_collation_that_takes_two_keys_for_one_loses_none(platform: Platform) 
     platform.has(7, "Ann", "José", *many)
     platform.target_has(7, "ann", "jose", "stray", *many)
     run = platform.resync(7, accept_removals=1)
-    assert (run.outcome, run.strays, run.spelled, run.removed) == ("done", 1, 2, 1)
+    assert (run.outcome, run.strays, run.spelled, run.folded, run.removed) == ("done", 1, 0, 2, 1)
     assert {key.lower().replace("é", "e") for key in platform.rows(7)} == {"ann", "jose", *many}
 
 
@@ -595,5 +627,5 @@ def test_a_column_of_numbers_loses_no_member_that_is_written_with_zeros(platform
     platform.has(7, "00042", "7")
     platform.target_has(7, "42", "8")
     run = platform.resync(7, **ACCEPTED)
-    assert (run.outcome, run.strays, run.spelled) == ("done", 1, 1)
+    assert (run.outcome, run.strays, run.spelled, run.folded) == ("done", 1, 0, 1)
     assert {str(key) for key in platform.rows(7)} == {"42", "7"}

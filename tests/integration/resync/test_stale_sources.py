@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.integration.jobs import add
 from tests.integration.resync.platform import Platform
-from workers.resync import changing, reader, readiness
+from workers.lanes.clock import redis_ms
+from workers.resync import changing, freshness, reader, readiness
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
 ACCEPTED: dict[str, Any] = {"accept_removals": 100, "accept_adds": 1000}
 LATE = "AND (custom_id <> 'late' OR (SELECT seconds FROM age) = 0)"
 """Whoever looks too early does not see this member."""
+TIMES = re.compile(r"\d\d:\d\d:\d\d")
 on_one = pytest.mark.parametrize("target", ["sqlite"], indirect=True)
 
 
@@ -41,7 +45,7 @@ def waits(run: ResyncRun) -> bool:
     return run.state == "ended" or "does not have yet" in run.why
 
 
-def replica_is(platform: Platform, seconds: int) -> None:
+def replica_is(platform: Platform, seconds: float) -> None:
     """So old is what the replica has."""
     platform.target.run(f"UPDATE age SET seconds = {seconds}")
 
@@ -86,13 +90,103 @@ def test_a_replica_that_stays_behind_fails_its_run_and_keeps_no_lane_waiting(
     name = platform.ask(7, **ACCEPTED)
     platform.until(name, waits)
     platform.job.push(add(7, "live"))
-    monkeypatch.setattr(reader, "STALE_MS", -1)
+    monkeypatch.setattr(freshness, "STALE_MS", -1)
     run = platform.ends(name)
     assert run.outcome == "failed"
     assert "its data is still 3" in run.why
     assert "s too old; nothing was changed" in run.why
     platform.delivered()
     assert (platform.rows(7), platform.lane(7)) == ({"late", "live"}, {})
+
+
+@on_one
+@pytest.mark.parametrize("seconds", [0, -0.9])
+def test_two_clocks_that_differ_by_a_little_hide_nothing(platform: Platform, seconds: float) -> None:
+    """The one that tells the age may be a second behind: what it says is not read before that has passed, too."""
+    platform.has(7, "a")
+    replica_is(platform, seconds)
+    name = platform.ask(7, **ACCEPTED)
+    platform.until(name, waits)
+    assert (platform.run(name).state, platform.run(name).reached) == ("marked", 0)
+    assert (platform.ends(name).outcome, platform.rows(7)) == ("done", {"a"})
+
+
+@on_one
+def test_a_source_whose_data_is_of_the_future_is_waited_for(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of its clock nothing is known before it has been right for as long as it was wrong: ages grow by themselves."""
+    redis, keys = platform.job.installation.redis, platform.job.installation.keys
+    monkeypatch.setattr(freshness, "sent_ms", lambda work, _: work.now - 400_000)
+    platform.has(7, "a", "late")
+    platform.job.push(add(7, "late"))
+    replica_is(platform, -300)
+    name = platform.ask(7, **ACCEPTED)
+    platform.until(name, lambda run: "300 s behind the one that dates its data" in run.why)
+    replica_is(platform, -1)
+    platform.until(name, waits)
+    assert (platform.run(name).state, platform.run(name).reached) == ("marked", 0)
+    replica_is(platform, 0)
+    redis.hset(keys.run(name), "ahead_at", platform.run(name).ahead_at - 302_000)
+    run = platform.ends(name)
+    assert (run.outcome, run.members, run.removed, platform.rows(7)) == ("done", 2, 0, {"a", "late"})
+
+
+@on_one
+@pytest.mark.parametrize(("seconds", "advice"), [(-90, "expected both clocks to be right"), (-3600, "look for a zone")])
+def test_a_source_that_stays_in_the_future_fails_its_run_and_both_times_are_told(
+    platform: Platform, seconds: float, advice: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What no clock is wrong by is told at once; neither changes anything, nor keeps the lane."""
+    monkeypatch.setattr(freshness, "sent_ms", lambda *_: 0)
+    redis, keys = platform.job.installation.redis, platform.job.installation.keys
+    platform.has(7, "a", "late")
+    platform.target_has(7, "late")
+    replica_is(platform, seconds)
+    name = platform.ask(7, **ACCEPTED)
+    platform.job.push(add(7, "live"))
+    platform.until(name, lambda run: run.state == "ended" or run.late > 0)
+    if seconds > -freshness.STALE_MS / 1000:
+        assert platform.run(name).state == "marked", "however long its lane had taken to come to the mark"
+        redis.hset(keys.run(name), "late", 1)
+    run = platform.ends(name)
+    at, of = (datetime.strptime(one, "%H:%M:%S") for one in TIMES.findall(run.why))  # noqa: DTZ007 - no day is told
+    assert (run.outcome, (of - at).seconds) == ("failed", -seconds)
+    assert "nothing was changed" in run.why
+    assert advice in run.why
+    platform.delivered()
+    assert (platform.rows(7), platform.lane(7)) == ({"late", "live"}, {})
+
+
+@on_one
+def test_a_clock_that_was_set_back_lets_no_lane_wait_longer_for_its_source(platform: Platform) -> None:
+    """The time since when it is waited for lies ahead then, as the mark's does: ten minutes would be hours."""
+    redis, keys = platform.job.installation.redis, platform.job.installation.keys
+    platform.has(7, "a")
+    name = platform.ask(7, **ACCEPTED)
+    platform.until(name, waits)
+    for field in ("marked", "late"):
+        redis.hincrby(keys.run(name), field, 3 * 3_600_000)
+    platform.until(name, lambda run: 0 < run.late <= redis_ms(redis))
+    replica_is(platform, 0)
+    assert platform.ends(name).outcome == "done"
+
+
+@on_one
+def test_a_source_that_falls_behind_between_two_marks_does_not_say_that_nothing_was_changed(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(changing, "SMALL", 1)
+    monkeypatch.setattr(changing, "SLICE_MS", -1)
+    replica_is(platform, 0)
+    platform.has(7, *"abcdef")
+    name = platform.ask(7, **ACCEPTED)
+    platform.until_state(name, "between")
+    replica_is(platform, 3600)
+    monkeypatch.setattr(freshness, "STALE_MS", -1)
+    run = platform.ends(name)
+    assert (run.outcome, "nothing was changed" in run.why, "no more was changed" in run.why) == ("failed", False, True)
+    assert platform.job.installation.redis.smembers(platform.job.installation.keys.resync("members")) == {b"7"}
 
 
 @on_one

@@ -13,7 +13,7 @@ from workers.connectors.sql.sqlite.listing import SqliteLister
 from workers.control import resync as control
 from workers.lanes.clock import redis_ms
 from workers.lanes.runs import ResyncRuns
-from workers.resync import comparing, failing, reader
+from workers.resync import changing, comparing, failing, reader
 from workers.settings import load, revision
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from tests.integration.jobs import Job
     from tests.targets import TargetDatabase
+    from workers.resync.run import ResyncRun
 
 ACCEPTED: dict[str, Any] = {"accept_removals": 100, "accept_adds": 1000}
 on_one = pytest.mark.parametrize("target", ["sqlite"], indirect=True)
@@ -230,3 +231,58 @@ def has_cleared(platform: Platform) -> str:
     name, _ = control.confirm(platform.job.runtime, platform.resync(7).id, "removals=0,adds=2", "me")
     platform.until_state(name, "adding")
     return name
+
+
+@on_one
+@pytest.mark.parametrize("kind", ["told at once", "in slices", "without pages"])
+@pytest.mark.parametrize("when_full", ["block", "drop"])
+def test_a_run_fills_no_more_than_half_of_max_backlog(
+    platform: Platform, kind: str, when_full: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At the whole of it all producers are stopped, or live events of other segments dropped."""
+    redis, keys = platform.job.installation.redis, platform.job.installation.keys
+    if kind == "in slices":
+        monkeypatch.setattr(changing, "SMALL", 1)
+    members = platform.whole if kind == "without pages" else platform.paged
+    platform.configure(
+        members=members, max_backlog="4", when_full=f'"{when_full}"', batch='{ size = 1, timeout = "100ms" }'
+    )
+    platform.has(7, *"abcdefghij")
+    platform.target_has(7, *(f"x{number}" for number in range(6)))
+    owed, stopped, part = [0], [0], ResyncRuns.part
+
+    def brings(self: ResyncRuns, *given: Any) -> bool:
+        is_there = part(self, *given)
+        owed.append(platform.job.installation.backlog())
+        stopped.append(redis.exists(keys.full_marks))
+        return is_there
+
+    monkeypatch.setattr(ResyncRuns, "part", brings)
+    run = platform.resync(7, **ACCEPTED)
+    assert (run.outcome, run.added, run.removed, platform.rows(7)) == ("done", 10, 6, set("abcdefghij"))
+    assert (max(owed), max(stopped)) == (2, 0)
+
+
+@on_one
+@pytest.mark.parametrize("small", [1, 20_000])
+def test_what_is_pushed_behind_a_mark_keeps_no_run_from_its_end(
+    platform: Platform, small: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It fills the backlog, and is delivered when the run lets its lane go on alone: a large one does so at once."""
+    monkeypatch.setattr(changing, "SMALL", small)
+    monkeypatch.setattr(reader, "LATER_MS", 20)
+    platform.configure(max_backlog="10", batch='{ size = 1, timeout = "100ms" }')
+    platform.has(7, *"abcdefgh")
+    name, states = platform.ask(7), set()
+    platform.until_state(name, "adding")
+    live = [f"live{number}" for number in range(9)]
+    platform.job.push(*(add(7, key) for key in live))
+
+    def is_over(run: ResyncRun) -> bool:
+        states.add(run.state)
+        return run.state == "ended"
+
+    platform.until(name, is_over)
+    platform.delivered()
+    assert (platform.run(name).outcome, platform.rows(7)) == ("done", {*"abcdefgh", *live})
+    assert ("between" in states) == (small == 1)

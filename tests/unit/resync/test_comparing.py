@@ -39,9 +39,8 @@ def test_a_reader_that_was_taken_for_dead_harms_nothing_of_anothers(
 
     monkeypatch.setattr(Planner, "plan", plan)
     run, source = SimpleNamespace(segment="7", verifies=True), SimpleNamespace(paged=True)
-    work = SimpleNamespace(
-        run=run, source=source, integration=None, way=SimpleNamespace(open=None), keep=keep, folder=folder
-    )
+    integration, way = SimpleNamespace(members=None), SimpleNamespace(open=None, examine=None)
+    work = SimpleNamespace(run=run, source=source, integration=integration, way=way, keep=keep, folder=folder)
     with pytest.raises(ReadingLost):
         compare(cast("Any", work))
     assert [path.name for path in tmp_path.iterdir()] == ["7"]

@@ -58,7 +58,7 @@ queries.clear = "DELETE FROM member WHERE segment_id = {{segment_id}}"
 def test_nothing_is_cleared_first_where_no_lock_keeps_a_late_clear_away(tmp_path: Path, url: str, mode: str) -> None:
     (tmp_path / "segsync.toml").write_text(CRM.format(url=url))
     settings = load(tmp_path / "segsync.toml")
-    doors: Any = (dict, dict, dict, dict)
+    doors: Any = (dict, dict, dict, dict, dict)
     way = Reach(*doors).way_to(settings.connectors["crm"], "crm", "7")
     work: Any = SimpleNamespace(integration=settings.integrations["crm"], way=way)
     assert Work.mode(work) == mode

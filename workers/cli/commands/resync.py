@@ -246,12 +246,13 @@ def _verdict(run: ResyncRun) -> str:
         refused = f"; {run.quarantined:,} went to the quarantine" if run.quarantined else ""
         strays = "; rows of no member stay: this run can neither find nor clear them" if run.mode == "resend" else ""
         told = f"{run.added:,} members told, {run.removed:,} rows removed"
-        return f"{where}: done; {told}{stays}{refused}{unusable}{strays}{mind}"
+        return f"{where}: done; {told}{_folded(run)}{stays}{refused}{unusable}{strays}{mind}"
     if run.outcome in ("equal", "differs"):
         repeated = f"; {run.repeated:,} rows beside another one of their very key" if run.repeated else ""
         return (
             f"{where}: {run.outcome}; {run.members:,} members, {run.rows:,} rows; {run.missing:,} members missing, "
-            f"{run.strays:,} rows of no member, {run.spelled:,} spelled otherwise{repeated}{unusable}{mind}"
+            f"{run.strays:,} rows of no member, {run.spelled:,} spelled otherwise"
+            f"{_folded(run)}{repeated}{unusable}{mind}"
         )
     if run.outcome == control.CONFIRMABLE:
         accept = f"removals={run.strays},adds={run.missing}"
@@ -261,8 +262,15 @@ def _verdict(run: ResyncRun) -> str:
     return f"{where}: {run.outcome}: {run.why}"
 
 
+def _folded(run: ResyncRun) -> str:
+    if not run.folded:
+        return ""
+    members = counted(run.folded, "member")
+    return f"; {members} folded: the target takes the key for that of a row which is spelled otherwise"
+
+
 def _show(run: ResyncRun) -> None:
-    names = {"missing": "missing", "strays": "of no member", "spelled": "spelled otherwise"}
+    names = {"missing": "missing", "strays": "of no member", "spelled": "spelled otherwise", "folded": "folded"}
     for what, keys in json.loads(run.shown or "{}").items():
         for key in keys:
             typer.echo(in_line(f"  {names[what]}: {key}"))
