@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 
 from workers.lanes.answers import field_of
 from workers.lanes.chunks import MARK, UnreadableChunk, unpack
-from workers.walking import chunks, entries
+from workers.lanes.walking import chunks, entries
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -187,12 +187,6 @@ def ranked(redis: Redis, key: str, first: int, last: int) -> list[tuple[str, flo
     return [(member.decode(), score) for member, score in found]
 
 
-def beyond(redis: Redis, key: str, score: float) -> list[str]:
-    """Members of a sorted set above a score. Raises redis.RedisError."""
-    found = cast("list[bytes]", redis.zrangebyscore(key, f"({score}", "+inf"))
-    return [member.decode() for member in found]
-
-
 def score_of(redis: Redis, key: str, member: str) -> float | None:
     """A member's score; None where it is none. Raises redis.RedisError."""
     return redis.zscore(key, member)

@@ -1,11 +1,11 @@
-"""The names of segsync's keys in Redis that Python code reads or writes; scripts name theirs in lanes/common.lua."""
+"""The names of segsync's keys in Redis that Python code reads or writes; scripts name theirs in scripts/common.lua."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 HOLD_FIELDS = ("hold", "hold_code", "hold_until", "hold_id", "hold_since", "hold_segment", "hold_tries")
-"""What an integration's or connector's hash says of its being held; scripts write it (lanes/common.lua)."""
+"""What an integration's or connector's hash says of its being held; scripts write it (lanes/scripts/common.lua)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +158,7 @@ class Keys:
         return f"{self.namespace}:limits"
 
     def next(self, connector: str) -> str:
-        """Sorted set: the connector's integrations, by the time from which each is worth a look (lanes/due.lua)."""
+        """Sorted set: the connector's integrations, by the time from which each is worth a look (scripts/due.lua)."""
         return f"{self.namespace}:next:{connector}"
 
     def integration(self, key: str) -> str:

@@ -15,11 +15,11 @@ from workers.events.event import Event, Kind
 from workers.events.profiles import profile as decode
 from workers.lanes.answers import fields_of, length_of, score_of
 from workers.lanes.chunks import MARK, UnreadableChunk, unpack
+from workers.lanes.walking import chunks, entries
 from workers.monitoring.ages import moment_of
 from workers.routing.entry import Entry, UnreadableEvent, entry_of, read_part
 from workers.templates import RowProblem
 from workers.templates.query import key_of
-from workers.walking import chunks, entries
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

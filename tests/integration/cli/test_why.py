@@ -9,9 +9,9 @@ import pytest
 
 from segsync import Producer
 from tests.integration.place import integration
-from workers import walking
 from workers.control.drain import drain
 from workers.control.pause import pause
+from workers.lanes import walking
 from workers.monitoring import streams
 
 if TYPE_CHECKING:

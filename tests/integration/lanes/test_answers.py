@@ -26,10 +26,9 @@ def test_a_scan_misses_nothing(redis_client: redis.Redis, namespace: str) -> Non
     assert dict(each for page in found for each in page) == {str(n): n / 2 for n in range(MANY)}
 
 
-def test_members_beyond_a_score_are_above_it(redis_client: redis.Redis, namespace: str) -> None:
+def test_members_of_a_sorted_set_are_told_with_their_scores(redis_client: redis.Redis, namespace: str) -> None:
     key = f"{namespace}:members"
     redis_client.zadd(key, {"at": 7, "above": 7.5, "below": 6})
-    assert answers.beyond(redis_client, key, 7) == ["above"]
     assert answers.ranked(redis_client, key, 0, 1) == [("below", 6.0), ("at", 7.0)]
     assert answers.score_of(redis_client, key, "above") == 7.5
 
@@ -56,7 +55,6 @@ def test_what_is_not_there_is_none_or_empty(redis_client: redis.Redis, namespace
     nowhere = f"{namespace}:nowhere"
     assert answers.entries_of(redis_client, nowhere, 1) == []
     assert answers.ranked(redis_client, nowhere, 0, -1) == []
-    assert answers.beyond(redis_client, nowhere, 0) == []
     assert answers.score_of(redis_client, nowhere, "x") is None
     assert answers.packed_field_of(redis_client, nowhere, "x") is None
     assert answers.packed_fields_of(redis_client, nowhere) == {}

@@ -93,7 +93,7 @@ local function pick(integration, settings)
   return found
 end
 
--- A connector's integrations take turns. Most looks find a lane; those that do not put a place right (lanes/due.lua).
+-- A connector's integrations take turns. Most looks find a lane; those that do not put a place right (lanes/scripts/due.lua).
 local LOOKS = 100
 for _ = 1, LOOKS do
   local integration = next_to_look_at(connector)

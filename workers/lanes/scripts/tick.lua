@@ -10,7 +10,7 @@
 if current_revision() ~= ARGV[2] then return { 'stale' } end
 
 -- Times in Redis are compared with a clock that somebody may set back. Then, and where an older segsync has left no
--- place for integrations, every due time is looked at (lanes/rescore.lua).
+-- place for integrations, every due time is looked at (lanes/scripts/rescore.lua).
 local CLOCK_SLACK_MS = 1000
 local function note_clock()
   local at = redis.call('HMGET', ns .. ':seen', 'clock', 'placed')

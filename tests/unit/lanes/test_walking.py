@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 import pytest
 
 from workers.lanes.chunks import Operation, pack, unpack
-from workers.walking import PAGE, chunks
+from workers.lanes.walking import PAGE, chunks
 
 if TYPE_CHECKING:
     from collections.abc import Callable
