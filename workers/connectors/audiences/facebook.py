@@ -11,13 +11,11 @@ import hashlib
 import hmac
 import json
 import secrets
-import time
 from contextlib import suppress
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from workers.connectors.audiences.consents import lacking
-from workers.connectors.audiences.http import objects, whole_number
+from workers.connectors.audiences.http import as_told, now_s, objects, retry_after_ms, whole_number
 from workers.connectors.audiences.logins import LoginTokens
 from workers.connectors.audiences.platforms import FACEBOOK
 from workers.connectors.audiences.wire import (
@@ -52,6 +50,9 @@ _FAULTS: Final = {
     **dict.fromkeys((4, 17, 613, 80003), Fault.BUDGET),
     **dict.fromkeys((102, 190), Fault.LOGIN),
 }
+_USED_UP: Final = "the platform's limit of calls is used up"
+USUAL_WAIT_MS: Final = 300_000
+"""Milliseconds until the next try where the limit is used up: for so long an account of limited access is refused."""
 NO_TERMS: Final = "the ad account has not accepted the terms of Custom Audiences"
 """What is told where that is so."""
 _SESSION_LOST: Final = (Fault.UNDONE, "the session of a replacement is over; it is begun anew")
@@ -92,7 +93,7 @@ class FacebookWire:
         except CallFailed:
             return LoginTokens(token)
         ends = whole_number(answer.field("data", "expires_at"))
-        left = max(1, ends - _now_s(answer)) if ends else 0
+        left = max(1, ends - now_s(answer)) if ends else 0
         return LoginTokens(token, ends_in_s=left, lacks=lacking(answer.field("data", "scopes"), FACEBOOK.rights))
 
     def take_back(self, since_ms: int, until_ms: int, ours: Collection[str]) -> None:
@@ -190,10 +191,7 @@ class FacebookWire:
         answer = self._http.send(method, path, headers=self._headers, query=query, body=body)
         if answer.fine and isinstance(answer.body, dict):
             return answer
-        refusal = _refusal(answer)
-        if method == "GET" and refusal.fault is Fault.UNHEARD:
-            refusal.fault = Fault.UNDONE  # a look changes nothing
-        raise refusal
+        raise as_told(method, answer, _refusal(answer))
 
 
 def _told(schema: Sequence[str], data: list[list[str]], session: int, part: ReplacePart) -> dict[str, Any]:
@@ -217,6 +215,8 @@ def _done(answer: HttpAnswer) -> Answered:
 def _refusal(answer: HttpAnswer) -> CallFailed:
     """By its codes; what it says in words may repeat what was sent, and is not shown."""
     code, subcode = answer.field("error", "code"), answer.field("error", "error_subcode")
+    if not isinstance(code, int) and answer.status == 429:  # noqa: PLR2004 - HTTP's; of whatever stands in front of it
+        return _failed(Fault.BUDGET, "429", _USED_UP, _wait_ms(answer))
     if not isinstance(code, int):
         return _failed(Fault.UNHEARD, str(answer.status), "the platform failed")
     said = f"{code}/{subcode}" if isinstance(subcode, int) else str(code)
@@ -229,11 +229,16 @@ def _refusal(answer: HttpAnswer) -> CallFailed:
     fault = _FAULTS.get(code, Fault.REFUSED if answer.status < 500 else Fault.UNHEARD)  # noqa: PLR2004 - HTTP's
     reasons = {
         Fault.UNHEARD: "the platform failed for a moment",
-        Fault.BUDGET: "the platform's limit of calls is used up",
+        Fault.BUDGET: _USED_UP,
         Fault.LOGIN: "the token is refused",
     }
-    wait_ms = max(_rest_ms(answer), 300_000) if fault is Fault.BUDGET else 0
+    wait_ms = _wait_ms(answer) if fault is Fault.BUDGET else 0
     return _failed(fault, said, reasons.get(fault, "the platform refuses the call"), wait_ms)
+
+
+def _wait_ms(answer: HttpAnswer) -> int:
+    """Milliseconds to wait where the limit is used up: of two words on it the longer holds."""
+    return max(_rest_ms(answer), retry_after_ms(answer, USUAL_WAIT_MS))
 
 
 def _rest_ms(answer: HttpAnswer) -> int:
@@ -247,13 +252,6 @@ def _rest_ms(answer: HttpAnswer) -> int:
     if minutes:
         return minutes * 60_000
     return (worst - SLOW_FROM + 1) * 60_000 if worst >= SLOW_FROM else 0
-
-
-def _now_s(answer: HttpAnswer) -> int:
-    """Unix seconds, by the platform's own clock where it tells it."""
-    with suppress(KeyError, TypeError, ValueError):
-        return int(parsedate_to_datetime(answer.headers["date"]).timestamp())
-    return int(time.time())
 
 
 def _failed(fault: Fault, code: str, reason: str, wait_ms: int = 0) -> CallFailed:

@@ -8,11 +8,10 @@ wrong later is only counted.
 from __future__ import annotations
 
 import re
-from datetime import UTC
-from email.utils import parsedate_to_datetime
+import time
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from workers.connectors.audiences.http import objects, whole_number, word
+from workers.connectors.audiences.http import as_told, date_s, objects, retry_after_ms, whole_number, word
 from workers.connectors.audiences.wire import AccountSigns, Answered, CallFailed, CallProgress, Fault, Sighting
 
 if TYPE_CHECKING:
@@ -129,13 +128,10 @@ class GoogleWire:
 
     def begin_replacing(self, audience: Audience) -> str:  # noqa: ARG002 - the protocol's
         """As `PlatformWire.begin_replacing`: Google's own time, before anybody is told anew."""
-        date = self._ask("GET", self._lists, query={"pageSize": "1"}).headers.get("date", "")
-        try:
-            return f"{parsedate_to_datetime(date).astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
-        except ValueError:
-            raise _failed(
-                Fault.REFUSED, "answer", "the answer has no date, before which others would be taken out"
-            ) from None
+        at = date_s(self._ask("GET", self._lists, query={"pageSize": "1"}).headers.get("date", ""))
+        if at is None:
+            raise _failed(Fault.REFUSED, "answer", "the answer has no date, before which others would be taken out")
+        return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(at))
 
     def replace(self, audience: Audience, rows: Sequence[SentRow], part: ReplacePart) -> Answered:  # noqa: ARG002 - as it says
         """As `PlatformWire.replace`: members are told as always."""
@@ -220,10 +216,7 @@ class GoogleWire:
         answer = self._http.send(method, path, headers=headers, **options)
         if answer.fine and isinstance(answer.body, dict):
             return answer
-        refusal = _refusal(answer)
-        if method == "GET" and refusal.fault is Fault.UNHEARD:
-            refusal.fault = Fault.UNDONE  # a look changes nothing
-        raise refusal
+        raise as_told(method, answer, _refusal(answer))
 
 
 def _name(audience: Audience) -> str:
@@ -263,7 +256,7 @@ def _refusal(answer: HttpAnswer) -> CallFailed:
     refuses = 400 <= answer.status < 500  # noqa: PLR2004 - HTTP's
     usual = (Fault.REFUSED, "the platform refuses the call") if refuses else _SERVERS_OWN
     fault, reason = _MEANS.get(answer.status, usual)
-    return _failed(fault, code, reason, _wait_ms(details) if fault is Fault.BUDGET else 0)
+    return _failed(fault, code, reason, retry_after_ms(answer, _wait_ms(details)) if fault is Fault.BUDGET else 0)
 
 
 _SERVERS_OWN: Final = (Fault.UNHEARD, "the platform failed")

@@ -8,6 +8,8 @@ import logging
 import os
 import time
 from dataclasses import dataclass
+from datetime import UTC
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import httpx
@@ -25,6 +27,8 @@ MOST: Final = 10**10
 """Of what a platform counts, or of seconds: three centuries."""
 LONGEST_TIMEOUT: Final = 45.0
 """Seconds between two bytes of an answer."""
+LONGEST_WAIT_S: Final = 86_400
+"""Seconds for which a platform's `Retry-After` is heeded: as long as the longest window of any of them."""
 ELSEWHERE: Final = (301, 307, 308)
 """What says that a call was surely not done, and would have to be made anew at another address. Others may be what a
 change is answered with once it is done."""
@@ -86,6 +90,47 @@ def word(found: object) -> str:
     """A short code; "" for what is none, whatever that is."""
     text = str(found) if isinstance(found, str | int) and not isinstance(found, bool) else ""
     return text if text.isidentifier() or text.isdecimal() else ""
+
+
+def date_s(text: str) -> int | None:
+    """Unix seconds of one of HTTP's three forms of a date (RFC 9110, 5.6.7); None for what is none."""
+    try:
+        found = parsedate_to_datetime(text)
+        return int((found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp())
+    except (TypeError, ValueError, OverflowError):
+        return None
+
+
+def now_s(answer: HttpAnswer) -> int:
+    """Unix seconds, by the platform's own clock where it tells it."""
+    told = date_s(answer.headers.get("date", ""))
+    return int(time.time()) if told is None else told
+
+
+def retry_after_ms(answer: HttpAnswer, usual_ms: int) -> int:
+    """Milliseconds that `Retry-After` asks for, in seconds or as a date (RFC 9110, 10.2.3), a day at most.
+
+    usual_ms  where it is not there, or cannot be read
+
+    What is over already is a second: who says so each time is not asked without a rest.
+    """
+    said = answer.headers.get("retry-after", "").strip()
+    if said.isascii() and said.isdigit():
+        wait_s = whole_number(said)
+    elif (at := date_s(said)) is not None:
+        wait_s = at - now_s(answer)
+    else:
+        return usual_ms
+    return max(1, min(wait_s, LONGEST_WAIT_S)) * 1000
+
+
+def as_told(method: str, answer: HttpAnswer, refusal: CallFailed) -> CallFailed:
+    """A refusal with what HTTP says of it: a look changes nothing, and whoever fails may say for how long."""
+    if method == "GET" and refusal.fault is Fault.UNHEARD:
+        refusal.fault = Fault.UNDONE
+    if refusal.fault is not Fault.BUDGET:  # of which each platform has words of its own, too
+        refusal.wait_ms = max(refusal.wait_ms, retry_after_ms(answer, 0))
+    return refusal
 
 
 class Http:

@@ -10,7 +10,7 @@ import hashlib
 import uuid
 from typing import TYPE_CHECKING, Any, Final
 
-from workers.connectors.audiences.http import objects, word
+from workers.connectors.audiences.http import as_told, objects, retry_after_ms, word
 from workers.connectors.audiences.vk_segments import VkSegments, delete, name_of
 from workers.connectors.audiences.wire import AccountSigns, Answered, CallFailed, CallProgress, Fault, Sighting
 
@@ -206,10 +206,7 @@ class VkWire:
         answer = self._http.send(method, path, headers={"Authorization": f"Bearer {token}"}, **options)
         if answer.fine and (answer.body is not None or answer.status == 204):  # noqa: PLR2004 - HTTP's
             return answer
-        refusal = _refusal(answer)
-        if method == "GET" and refusal.fault is Fault.UNHEARD:
-            refusal.fault = Fault.UNDONE  # a look changes nothing
-        raise refusal
+        raise as_told(method, answer, _refusal(answer))
 
 
 def _made_up(kind: str, number: int) -> list[str]:
@@ -253,11 +250,11 @@ def _refusal(answer: HttpAnswer) -> CallFailed:
 
 
 def _wait_ms(answer: HttpAnswer) -> int:
-    """Milliseconds until the window that is used up is over, at the latest."""
+    """Milliseconds until the window that is used up is over: as VK says, or at the latest."""
     for window, seconds in (("daily", 86_400), ("hourly", 3600)):
         if answer.headers.get(f"x-ratelimit-{window}-remaining") == "0":
-            return seconds * 1000
-    return 60_000
+            return retry_after_ms(answer, seconds * 1000)
+    return retry_after_ms(answer, 60_000)
 
 
 def _failed(fault: Fault, code: str, reason: str, wait_ms: int = 0) -> CallFailed:

@@ -11,7 +11,7 @@ import io
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from workers.connectors.audiences.http import objects, whole_number, word
+from workers.connectors.audiences.http import as_told, objects, retry_after_ms, word
 from workers.connectors.audiences.wire import (
     SETTLED_MS,
     AccountSigns,
@@ -37,6 +37,8 @@ COLUMNS: Final = ("email", "phone", "ext_id", "push_id")
 """Of every file: a segment's later files must have the columns of its first."""
 PAGE: Final = 10_000
 """Segments that one answer lists."""
+USUAL_WAIT_MS: Final = 600_000
+"""Milliseconds until the next try where the limit is used up, and the platform does not say for how long."""
 _TOKEN_FAULTS: Final = {"unauthorized", "invalid_token"}
 _STATES: Final = {
     "is_processed": CallProgress("working"),
@@ -185,10 +187,7 @@ class YandexWire:
         answer = self._http.send(method, PATH + path, headers={"Authorization": f"OAuth {token}"}, **options)
         if answer.fine and answer.body is not None:
             return answer
-        refusal = _refusal(answer)
-        if method == "GET" and refusal.fault is Fault.UNHEARD:
-            refusal.fault = Fault.UNDONE  # a look changes nothing
-        raise refusal
+        raise as_told(method, answer, _refusal(answer))
 
 
 def _file(rows: Sequence[SentRow]) -> bytes:
@@ -221,9 +220,8 @@ def _refusal(answer: HttpAnswer) -> CallFailed:
     kinds = {word(each.get("error_type")) for each in objects(errors)}
     code = " ".join([str(answer.status), *sorted(kind for kind in kinds if kind.isidentifier())])
     if answer.status == 429:  # noqa: PLR2004 - HTTP's
-        after = answer.headers.get("retry-after", "")
-        wait_ms = whole_number(after) * 1000 if after.isascii() and after.isdigit() else 600_000
-        return _failed(Fault.BUDGET, code, "the platform's limit of calls is used up", wait_ms)
+        reason = "the platform's limit of calls is used up"
+        return _failed(Fault.BUDGET, code, reason, retry_after_ms(answer, USUAL_WAIT_MS))
     if answer.status == 401 or kinds & _TOKEN_FAULTS:  # noqa: PLR2004 - HTTP's
         return _failed(Fault.LOGIN, code, "the token is refused")
     if answer.status == 404:  # noqa: PLR2004 - HTTP's
