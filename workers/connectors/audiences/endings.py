@@ -86,7 +86,8 @@ class Endings:
 
     def polled(self, audience: Audience, call: OpenCall, progress: CallProgress, now: int) -> None:
         """A look at a call that is on its way."""
-        seen = call.seen or (progress.state == "working" and not progress.again_ms)
+        heard = not progress.again_ms  # else nothing is known of it: it may be done, and is not lost
+        seen = call.seen or (progress.state == "working" and heard)
         # What only tells how the audience is may tell how it was: its listing lags.
         may_lag = progress.of_audience or self._platform.one_call_at_a_time
         tells = seen or now - call.made_ms >= SETTLED_MS or not may_lag
@@ -100,7 +101,7 @@ class Endings:
                 elif progress.rejected:
                     replacing.took_a_part(connection, audience.id)
                 self._settle(connection, audience)
-            elif (progress.state in ("failed", "done") and tells) or now - call.made_ms >= LOST_AFTER_MS:
+            elif (progress.state in ("failed", "done") and tells) or (now - call.made_ms >= LOST_AFTER_MS and heard):
                 what = (call.id, call.action)
                 self._came_to_nothing(connection, audience, what, progress.rejected, progress.code)
             else:

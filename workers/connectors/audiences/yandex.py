@@ -164,7 +164,7 @@ class YandexWire:
             query = {"limit": str(PAGE), "offset": str(offset)}
             found = self._ask("GET", "/segments", query=query).field("segments")
             if not isinstance(found, list):
-                raise _failed(Fault.UNHEARD, "answer", "the list of segments is none")
+                raise _failed(Fault.UNDONE, "answer", "the list of segments is none")
             if found and found == before:
                 raise _failed(Fault.UNDONE, "answer", "the list does not end")
             before = found
