@@ -19,6 +19,7 @@ from workers.connectors.audiences.http import as_told, now_s, objects, retry_aft
 from workers.connectors.audiences.logins import LoginTokens
 from workers.connectors.audiences.platforms import FACEBOOK
 from workers.connectors.audiences.wire import (
+    SETTLED_MS,
     AccountSigns,
     Answered,
     CallFailed,
@@ -165,8 +166,21 @@ class FacebookWire:
         except CallFailed as failed:
             if failed.fault is not Fault.GONE:
                 raise
-            if any(str(each["id"]) == audience.remote for each in self._listed()):
+            if self._is_there(audience.remote):
                 raise CallFailed(Fault.REFUSED, failed.code, "the token has no right to it") from None
+
+    def _is_there(self, number: str) -> bool:
+        """Asked for by its id: the list may lag. CallFailed (UNDONE) where only the list says so."""
+        try:
+            self._ask("GET", f"/{number}", {"fields": "id"})
+        except CallFailed as failed:
+            if failed.fault is not Fault.GONE:
+                raise
+            if any(str(each["id"]) == number for each in self._listed()):
+                why = "it is listed, and said not to be there: the list may lag"
+                raise CallFailed(Fault.UNDONE, failed.code, why, wait_ms=SETTLED_MS) from None
+            return False
+        return True
 
     def _listed(self) -> Iterator[dict[str, Any]]:
         query = {"fields": "id,name,description", "limit": PAGE}

@@ -46,6 +46,8 @@ def _ask(login: Login, audience: Audience, call: OpenCall, now: int) -> CallProg
     except CallFailed as failed:
         if failed.fault in LIMITS or failed.fault is Fault.UNDONE:
             return CallProgress("working", again_ms=failed.wait_ms or FIRST_LOOK_MS)
+        if failed.fault is Fault.GONE and audience.leaving:
+            return CallProgress("failed", code=failed.code)  # it is what is wanted; whether so, its deletion tells
         if failed.fault not in (Fault.GONE, Fault.REFUSED) or now - call.made_ms < LOST_AFTER_MS:
             raise
         return CallProgress("failed", code=failed.code)

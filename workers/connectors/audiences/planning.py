@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from workers.connectors.audiences.records import Platform
     from workers.connectors.audiences.store.audiences import Audience
 
+SOMEONE: Final = "someone"
+"""What an audience waits for that a person must mend."""
 CONFIRMED_AFTER_MS: Final = 3_600_000
 """Milliseconds after which nobody makes real any more what they have begun."""
 LONGEST_WAIT_MS: Final = 86_400_000
@@ -120,8 +122,10 @@ def _with_nothing_in_its_way(
 ) -> AudienceStep | Resting | None:
     """None where nothing is owed."""
     owed = calls.owed(connection, audience.id, platform.fills_a_call(audience.list))
-    if audience.leaving and not (audience.failures and owed.removes):
-        return AudienceStep.DELETE  # one that is in use, and so cannot go, is emptied
+    if audience.leaving and not (owed.removes and audience.failures and audience.waits == SOMEONE):
+        return (
+            AudienceStep.DELETE
+        )  # one that is in use, and so cannot go, is emptied; an answer that was lost says nothing
     if audience.state == NEW:
         return _begin(owed.adds, platform, now_ms)
     change = _change(audience, owed, platform, sharing, now_ms) if owed.adds or owed.removes else None

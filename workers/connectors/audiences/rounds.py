@@ -20,7 +20,7 @@ from workers.connectors.audiences.calling import make, write_down
 from workers.connectors.audiences.endings import AGAIN_MS, Endings
 from workers.connectors.audiences.leftovers import take_back
 from workers.connectors.audiences.looking import heard_of, look_at_calls
-from workers.connectors.audiences.planning import AudienceStep, plan
+from workers.connectors.audiences.planning import SOMEONE, AudienceStep, plan
 from workers.connectors.audiences.replacements import begin, finish_list
 from workers.connectors.audiences.store import calls, failing, removals, replacing, work
 from workers.connectors.audiences.store.audiences import BEGUN, DELETED, LIVE, NEW
@@ -41,8 +41,6 @@ DAY_MS: Final = 24 * HOUR_MS
 """Milliseconds of a day."""
 OWNED_MS: Final = 300_000
 """Milliseconds that an audience is owned for one look; no call takes so long (`http.py`)."""
-SOMEONE: Final = "someone"
-"""What an audience waits for that a person must mend."""
 STILL_THERE: Final = "ads still there"
 """The code of removals that the platform does not do."""
 NOT_REPLACED: Final = "ads not replaced"

@@ -252,6 +252,34 @@ def test_an_audience_that_is_in_use_is_emptied_and_goes_when_it_may(
     assert remote not in map(str, left)
 
 
+DELETION = {"yandex": "DELETE /v1", "facebook": "DELETE /2", "vk": "DELETE /api/v3", "google": "DELETE /v1"}
+
+
+@on()
+def test_a_deletion_that_was_not_answered_is_asked_for_again_before_anything_is_told(
+    account: Account, make_rig: MakeRig, fake: FakePlatform
+) -> None:
+    """It was done: whatever else is asked of the audience meanwhile is told that there is none, or no right to it."""
+    rig = make_rig(account.name, fake, on_delete={"buyers": "delete"})
+    rig.deliver(("add", [{"id": str(n), "email": f"p{n}"} for n in range(4)]))
+    rig.run()
+    fake.advance(3_600)
+    rig.deliver(("add", [{"id": str(n), "email": f"p{n}"} for n in range(4, 6)]))
+    rig.tend()
+    fake.fail(DELETION[account.name], Reply(cut=True), applied=True)
+    rig.tell("segment_delete")
+    waits = set()
+    for minute in range(60):
+        rig.tend()
+        waits |= {each.waits for each in rig.connector.standings()}
+        fake.advance(60)
+        if minute == 30:
+            fake.work()
+    assert {each.state for each in rig.connector.standings()} == {"deleted"}
+    assert fake.faults_left == 0
+    assert "someone" not in waits
+
+
 @on()
 def test_one_who_leaves_is_gone_within_a_day_and_a_half_however_few_the_platform_takes(
     account: Account, rig: Rig, fake: FakePlatform, monkeypatch: pytest.MonkeyPatch

@@ -32,7 +32,7 @@ class Audience:
     told_name: str
     remote: str
     state: str
-    code: str
+    waits: str
     leaving: str
     written_ms: int
     first_owed_ms: int
