@@ -48,7 +48,7 @@ SLOW_FROM: Final = 75
 """Per cent of an hour's calls from which on it is slowed down."""
 _FAULTS: Final = {
     **dict.fromkeys((1, 2, 341, 368), Fault.UNHEARD),
-    **dict.fromkeys((4, 17, 613, 80003), Fault.BUDGET),
+    **dict.fromkeys((4, 17, 613, 80003, 80004), Fault.BUDGET),
     **dict.fromkeys((102, 190), Fault.LOGIN),
 }
 _USED_UP: Final = "the platform's limit of calls is used up"
@@ -237,10 +237,9 @@ def _refusal(answer: HttpAnswer) -> CallFailed:
     if (code, subcode) in _SPECIAL:
         fault, reason = _SPECIAL[code, subcode]
         return _failed(fault, said, reason)
-    if answer.field("error", "is_transient") is True:
-        return _failed(Fault.UNHEARD, said, "the platform failed for a moment")
-    # A server's own error may have come after the change, whatever code it bears.
-    fault = _FAULTS.get(code, Fault.REFUSED if answer.status < 500 else Fault.UNHEARD)  # noqa: PLR2004 - HTTP's
+    # A server's own error may have come after the change, whatever code it bears. A limit is told as transient, too.
+    passes = answer.field("error", "is_transient") is True or answer.status >= 500  # noqa: PLR2004 - HTTP's
+    fault = _FAULTS.get(code, Fault.UNHEARD if passes else Fault.REFUSED)
     reasons = {
         Fault.UNHEARD: "the platform failed for a moment",
         Fault.BUDGET: _USED_UP,

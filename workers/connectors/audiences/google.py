@@ -11,7 +11,15 @@ import re
 import time
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from workers.connectors.audiences.http import as_told, date_s, objects, retry_after_ms, whole_number, word
+from workers.connectors.audiences.http import (
+    as_told,
+    date_s,
+    objects,
+    retry_after_ms,
+    whole_number,
+    with_a_good_token,
+    word,
+)
 from workers.connectors.audiences.wire import AccountSigns, Answered, CallFailed, CallProgress, Fault, Sighting
 
 if TYPE_CHECKING:
@@ -201,13 +209,7 @@ class GoogleWire:
 
     def _ask(self, method: str, path: str, **options: Any) -> HttpAnswer:  # noqa: ANN401 - as `Http.send`
         """One call; a token that is refused is renewed, once."""
-        token = self._token()
-        try:
-            return self._call(method, path, token, **options)
-        except CallFailed as failed:
-            if failed.fault is not Fault.LOGIN:
-                raise
-        return self._call(method, path, self._renew(token), **options)
+        return with_a_good_token(self._token, self._renew, lambda token: self._call(method, path, token, **options))
 
     def _call(self, method: str, path: str, token: str, **options: Any) -> HttpAnswer:  # noqa: ANN401 - as above
         headers = {"Authorization": f"Bearer {token}"}

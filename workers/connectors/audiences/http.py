@@ -17,12 +17,14 @@ import httpx
 from workers.connectors.audiences.wire import CallFailed, Fault
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from workers.connectors.audiences.budgets import Budget
 
 CALL_SECONDS: Final = 240.0
 """What sending may take; with the wait for the answer it stays below the time that an audience is owned."""
+TOKEN_SECONDS: Final = 10.0
+"""What a token may take, and a call that it was refused for, so that what is sent behind it ends in time."""
 MOST: Final = 10**10
 """Of what a platform counts, or of seconds: three centuries."""
 LONGEST_TIMEOUT: Final = 45.0
@@ -131,6 +133,27 @@ def as_told(method: str, answer: HttpAnswer, refusal: CallFailed) -> CallFailed:
     if refusal.fault is not Fault.BUDGET:  # of which each platform has words of its own, too
         refusal.wait_ms = max(refusal.wait_ms, retry_after_ms(answer, 0))
     return refusal
+
+
+def with_a_good_token(
+    token: Callable[[], str], renew: Callable[[str], str], call: Callable[[str], HttpAnswer]
+) -> HttpAnswer:
+    """One call; a token that is refused is renewed, once. CallFailed, TargetError."""
+    began = _now()
+    known = _in_time(began, token())
+    try:
+        return call(known)
+    except CallFailed as failed:
+        if failed.fault is not Fault.LOGIN:
+            raise
+    return call(_in_time(began, renew(known)))
+
+
+def _in_time(began: float, token: str) -> str:
+    """CallFailed where a call would outlast the time that its audience is owned, since so much of it is over."""
+    if _now() - began > TOKEN_SECONDS:
+        raise CallFailed(Fault.UNDONE, "ads token", "a new token took long, and the call is made a little later")
+    return token
 
 
 class Http:

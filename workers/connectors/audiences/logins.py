@@ -163,7 +163,7 @@ class TokenKeeper:
         if failed.fault in (Fault.LOGIN, Fault.REFUSED) and kept.expires_ms:
             said["ends_ms"] = min(kept.ends_ms or kept.expires_ms, kept.expires_ms)
         with self._store.changing() as connection:
-            self._change(connection, owner=TOO_OFTEN if failed.fault is Fault.BUDGET else "", **said)
+            self._change(connection, owner=TOO_OFTEN if failed.wait_ms and failed.fault is Fault.BUDGET else "", **said)
 
     def keep(self, tokens: LoginTokens, *, refresh: str = "") -> None:
         """Keeps new ones in place of whatever was kept.

@@ -39,8 +39,8 @@ HOUR_MS: Final = 3_600_000
 """Milliseconds of an hour."""
 DAY_MS: Final = 24 * HOUR_MS
 """Milliseconds of a day."""
-OWNED_MS: Final = 300_000
-"""Milliseconds that an audience is owned for one look; no call takes so long (`http.py`)."""
+OWNED_MS: Final = work.OWNED_MS
+"""Milliseconds that an audience is owned for one look."""
 STILL_THERE: Final = "ads still there"
 """The code of removals that the platform does not do."""
 NOT_REPLACED: Final = "ads not replaced"

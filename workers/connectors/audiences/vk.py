@@ -10,7 +10,7 @@ import hashlib
 import uuid
 from typing import TYPE_CHECKING, Any, Final
 
-from workers.connectors.audiences.http import as_told, objects, retry_after_ms, word
+from workers.connectors.audiences.http import as_told, objects, retry_after_ms, with_a_good_token, word
 from workers.connectors.audiences.vk_segments import VkSegments, delete, name_of
 from workers.connectors.audiences.wire import AccountSigns, Answered, CallFailed, CallProgress, Fault, Sighting
 
@@ -194,13 +194,7 @@ class VkWire:
 
     def _ask(self, method: str, path: str, **options: Any) -> HttpAnswer:  # noqa: ANN401 - as `Http.send`
         """One call; a token that is refused is renewed, once."""
-        token = self._token()
-        try:
-            return self._call(method, path, token, **options)
-        except CallFailed as failed:
-            if failed.fault is not Fault.LOGIN:
-                raise
-        return self._call(method, path, self._renew(token), **options)
+        return with_a_good_token(self._token, self._renew, lambda token: self._call(method, path, token, **options))
 
     def _call(self, method: str, path: str, token: str, **options: Any) -> HttpAnswer:  # noqa: ANN401 - as above
         answer = self._http.send(method, path, headers={"Authorization": f"Bearer {token}"}, **options)

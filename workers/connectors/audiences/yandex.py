@@ -11,7 +11,7 @@ import io
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from workers.connectors.audiences.http import as_told, objects, retry_after_ms, word
+from workers.connectors.audiences.http import as_told, objects, retry_after_ms, with_a_good_token, word
 from workers.connectors.audiences.wire import (
     SETTLED_MS,
     AccountSigns,
@@ -175,13 +175,7 @@ class YandexWire:
 
     def _ask(self, method: str, path: str, **options: Any) -> HttpAnswer:  # noqa: ANN401 - as `Http.send`
         """One call; a token that is refused is renewed, once."""
-        token = self._token()
-        try:
-            return self._call(method, path, token, **options)
-        except CallFailed as failed:
-            if failed.fault is not Fault.LOGIN:
-                raise
-        return self._call(method, path, self._renew(token), **options)
+        return with_a_good_token(self._token, self._renew, lambda token: self._call(method, path, token, **options))
 
     def _call(self, method: str, path: str, token: str, **options: Any) -> HttpAnswer:  # noqa: ANN401 - as above
         answer = self._http.send(method, PATH + path, headers={"Authorization": f"OAuth {token}"}, **options)

@@ -173,3 +173,18 @@ def test_json_may_be_as_deep_as_it_may() -> None:
         except RecursionError:
             break
         assert vk._refusal(HttpAnswer(400, {}, body)).fault is Fault.REFUSED
+
+
+@pytest.mark.parametrize("code", [4, 17, 613, 80003, 80004])
+@pytest.mark.parametrize("more", [{}, {"is_transient": True}])
+def test_a_limit_of_facebook_s_is_one_though_it_passes(code: int, more: dict[str, Any]) -> None:
+    """Taken for a call of which nobody heard, others of the account would go on."""
+    failed = facebook._refusal(HttpAnswer(400, {}, {"error": {"code": code, "message": "m"} | more}))
+    assert (failed.fault, failed.wait_ms) == (Fault.BUDGET, 300_000)
+
+
+def test_what_facebook_calls_transient_may_have_been_done() -> None:
+    for code, fault in ((99_999, Fault.UNHEARD), (2, Fault.UNHEARD), (190, Fault.LOGIN)):
+        body = {"error": {"code": code, "message": "m", "is_transient": True}}
+        assert facebook._refusal(HttpAnswer(400, {}, body)).fault is fault
+    assert facebook._refusal(HttpAnswer(400, {}, {"error": {"code": 99_999}})).fault is Fault.REFUSED
