@@ -15,7 +15,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from workers.connectors.audiences.consents import lacking
-from workers.connectors.audiences.http import as_told, now_s, objects, retry_after_ms, whole_number
+from workers.connectors.audiences.http import as_told, id_number, now_s, objects, retry_after_ms, whole_number
 from workers.connectors.audiences.logins import LoginTokens
 from workers.connectors.audiences.platforms import FACEBOOK
 from workers.connectors.audiences.wire import (
@@ -121,10 +121,10 @@ class FacebookWire:
         body = {"name": audience.title, "description": audience.mark, "subtype": "CUSTOM"}
         body |= {"customer_file_source": "USER_PROVIDED_ONLY"}
         answer = self._ask("POST", f"/act_{self._account}/customaudiences", body=body)
-        found = answer.field("id")
+        found = id_number(answer.field("id"))
         if not found:
             raise _failed(Fault.UNHEARD, "answer", "the answer names no audience")
-        return Answered(remote=str(found), applied=True)
+        return Answered(remote=found, applied=True)
 
     def confirm(self, audience: Audience) -> None:
         """As `PlatformWire.confirm`: what was begun is real."""

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from workers.connectors.audiences.http import (
     as_told,
     date_s,
+    id_number,
     objects,
     retry_after_ms,
     whole_number,
@@ -109,10 +110,10 @@ class GoogleWire:
         """As `PlatformWire.create`."""
         body: dict[str, Any] = {"displayName": _name(audience), "integrationCode": audience.mark}
         body |= {"membershipDuration": MEMBERSHIP, "ingestedUserListInfo": self._info(audience.list)}
-        found = self._ask("POST", self._lists, body=body).field("id")
+        found = id_number(self._ask("POST", self._lists, body=body).field("id"))
         if not found:
             raise _failed(Fault.UNHEARD, "answer", "the answer names no list")
-        return Answered(remote=str(found), applied=True)
+        return Answered(remote=found, applied=True)
 
     def confirm(self, audience: Audience) -> None:
         """As `PlatformWire.confirm`: what was begun is real."""
@@ -130,9 +131,9 @@ class GoogleWire:
 
     def _requested(self, answer: HttpAnswer) -> Answered:
         request = answer.field("requestId")
-        if not request:
+        if not isinstance(request, str) or not request:
             raise _failed(Fault.UNHEARD, "answer", "the answer names no request")
-        return Answered(handle=str(request))
+        return Answered(handle=request)
 
     def begin_replacing(self, audience: Audience) -> str:  # noqa: ARG002 - the protocol's
         """As `PlatformWire.begin_replacing`: Google's own time, before anybody is told anew."""
@@ -234,7 +235,7 @@ def _member(row: SentRow, kind: str) -> dict[str, Any]:
 
 def _short(reason: str) -> str:
     text = reason.removeprefix("PROCESSING_ERROR_REASON_")
-    return text if text.isidentifier() else "unknown"
+    return text or "unknown"
 
 
 def _refusal(answer: HttpAnswer) -> CallFailed:

@@ -6,6 +6,7 @@ import io
 import json
 import logging
 import os
+import re
 import time
 from dataclasses import dataclass
 from datetime import UTC
@@ -31,6 +32,9 @@ LONGEST_TIMEOUT: Final = 45.0
 """Seconds between two bytes of an answer."""
 LONGEST_WAIT_S: Final = 86_400
 """Seconds for which a platform's `Retry-After` is heeded: as long as the longest window of any of them."""
+LONGEST_CODE, LONGEST_ID = 80, 20
+"""Characters of a platform's codes, and digits of its ids, which have 64 bits."""
+_CODE: Final = re.compile(r"[A-Za-z]+(?:_[A-Za-z0-9]{1,24})*")
 ELSEWHERE: Final = (301, 307, 308)
 """What says that a call was surely not done, and would have to be made anew at another address. Others may be what a
 change is answered with once it is done."""
@@ -89,9 +93,14 @@ def whole_number(found: object) -> int:
 
 
 def word(found: object) -> str:
-    """A short code; "" for what is none, whatever that is."""
+    """A code, in words; "" for what is none: a hash, a number or a token that a platform repeats is not shown."""
+    return found if isinstance(found, str) and len(found) <= LONGEST_CODE and _CODE.fullmatch(found) else ""
+
+
+def id_number(found: object) -> str:
+    """A platform's id, which is a number, or a text that spells one; "" for what is none."""
     text = str(found) if isinstance(found, str | int) and not isinstance(found, bool) else ""
-    return text if text.isidentifier() or text.isdecimal() else ""
+    return text if text.isascii() and text.isdecimal() and len(text) <= LONGEST_ID else ""
 
 
 def date_s(text: str) -> int | None:

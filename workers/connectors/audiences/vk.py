@@ -10,7 +10,7 @@ import hashlib
 import uuid
 from typing import TYPE_CHECKING, Any, Final
 
-from workers.connectors.audiences.http import as_told, objects, retry_after_ms, with_a_good_token, word
+from workers.connectors.audiences.http import as_told, id_number, objects, retry_after_ms, with_a_good_token, word
 from workers.connectors.audiences.vk_segments import VkSegments, delete, name_of
 from workers.connectors.audiences.wire import AccountSigns, Answered, CallFailed, CallProgress, Fault, Sighting
 
@@ -167,12 +167,12 @@ class VkWire:
         lines += _made_up(audience.list, FEWEST - len(lines)) if base else []
         form = {"name": name_of(audience), "type": audience.list} | base
         answer = self._ask("POST", f"{LISTS}.json", form=form, file="\n".join(lines).encode())
-        remote = answer.field("id")
-        if not isinstance(remote, int | str) or not str(remote).isdecimal():
+        remote = id_number(answer.field("id"))
+        if not remote:
             raise _failed(Fault.UNHEARD, "answer", "the answer to an upload names no list")
         named = _named_lines(answer.field("error"))
         refused = {at: code for at, code in named if at < len(rows) and code != TWICE}
-        return Answered(remote=str(remote), handle=str(remote), refused=refused)
+        return Answered(remote=remote, handle=remote, refused=refused)
 
     def _listed(self, mark: str) -> Iterator[dict[str, Any]]:
         return self._pages(f"{LISTS}.json", {"_q": mark[:255]})
@@ -220,7 +220,7 @@ def _named_lines(errors: object) -> Iterator[tuple[int, str]]:
         number = each.get("line_number")
         code = word(each.get("error_code")) or word(each.get("code"))
         if isinstance(number, int) and number > 0:
-            yield number - 1, code if code.isidentifier() else "refused"
+            yield number - 1, code or "refused"
 
 
 def _refusal(answer: HttpAnswer) -> CallFailed:
@@ -228,7 +228,7 @@ def _refusal(answer: HttpAnswer) -> CallFailed:
     fields = answer.field("error", "fields")
     told = [each for found in fields.values() for each in objects(found)] if isinstance(fields, dict) else []
     codes = {word(each.get("code")) for each in told} | {word(answer.field("code"))}
-    code = " ".join([str(answer.status), *sorted(each for each in codes if each.isidentifier())])
+    code = " ".join([str(answer.status), *sorted(filter(None, codes))])
     if rows := dict(_named_lines(told)) if answer.status == 400 else {}:  # noqa: PLR2004 - HTTP's
         refused = _failed(Fault.ROWS, code, "the platform refuses some lines")
         refused.rows = rows

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from workers import failpoints
-from workers.connectors.audiences.http import objects, word
+from workers.connectors.audiences.http import id_number, objects
 from workers.connectors.audiences.wire import CallFailed, Fault
 from workers.failpoints import reach
 
@@ -108,7 +108,7 @@ class VkSegments:
         if audience.remote not in {source for _, source in lists}:
             self._ask("POST", f"{relations}.json", body={"items": [_relation(audience.remote)]})
         for number in [number for number, source in lists if source == audience.replaced]:
-            delete(self._ask, f"{relations}/{word(number)}")
+            delete(self._ask, f"{relations}/{id_number(number)}")
         self._ask("POST", f"{segment}.json", body={"name": name_of(audience)})
 
     def _create(self, audience: Audience) -> None:
@@ -121,7 +121,7 @@ class VkSegments:
                 failed.wait_ms = LISTINGS_LAG_MS  # then it is looked for once more
             raise
         reach(failpoints.AFTER_SEGMENT)
-        self._shared.made(word(made.field("id")), name_of(audience))
+        self._shared.made(id_number(made.field("id")), name_of(audience))
 
     def _delete_twins(self, younger: list[str]) -> None:
         for each in younger:
@@ -155,4 +155,4 @@ def _relation(remote: str) -> dict[str, Any]:
 def _source(relation: dict[str, Any]) -> str:
     """The list that a segment's relation leads to."""
     params = relation.get("params")
-    return word(params.get("source_id")) if isinstance(params, dict) else ""
+    return id_number(params.get("source_id")) if isinstance(params, dict) else ""

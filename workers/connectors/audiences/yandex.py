@@ -11,7 +11,7 @@ import io
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from workers.connectors.audiences.http import as_told, objects, retry_after_ms, with_a_good_token, word
+from workers.connectors.audiences.http import as_told, id_number, objects, retry_after_ms, with_a_good_token, word
 from workers.connectors.audiences.wire import (
     SETTLED_MS,
     AccountSigns,
@@ -202,17 +202,17 @@ def _unix_ms(text: object) -> int:
 
 
 def _id(answer: HttpAnswer) -> str:
-    found = answer.field("segment", "id")
-    if not isinstance(found, int | str) or not str(found).isdigit():
+    found = id_number(answer.field("segment", "id"))
+    if not found:
         raise _failed(Fault.UNHEARD, "answer", "the answer to an upload names no segment")
-    return str(found)
+    return found
 
 
 def _refusal(answer: HttpAnswer) -> CallFailed:
     """What an answer means that is no success; what it says in words is not shown."""
     errors = answer.field("errors")
     kinds = {word(each.get("error_type")) for each in objects(errors)}
-    code = " ".join([str(answer.status), *sorted(kind for kind in kinds if kind.isidentifier())])
+    code = " ".join([str(answer.status), *sorted(filter(None, kinds))])
     if answer.status == 429:  # noqa: PLR2004 - HTTP's
         reason = "the platform's limit of calls is used up"
         return _failed(Fault.BUDGET, code, reason, retry_after_ms(answer, USUAL_WAIT_MS))
