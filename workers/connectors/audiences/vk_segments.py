@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 SEGMENTS: Final = "/api/v2/remarketing/segments"
 OF_LISTS: Final = "remarketing_users_list"
 """The type of a segment's relation that leads to a list."""
-LONGEST_TITLE: Final = 120
-"""Characters of a segment's name that are told: with our mark they must fit into 255."""
+LONGEST_TITLE, LONGEST_NAME = 120, 255
+"""Characters of a segment's name that are told, and of what a list is called: with our mark, which is as long as the
+keys in it, all must fit."""
 OURS: Final = "segsync "
 """Stands in each mark (`Audience.mark`)."""
 LISTINGS_LAG_MS: Final = 600_000
@@ -39,7 +40,8 @@ class Ask(Protocol):
 
 def name_of(audience: Audience) -> str:
     """What a list and its segment are called."""
-    return f"{audience.title[:LONGEST_TITLE]} · {audience.mark}"
+    mark = f" · {audience.mark}"
+    return audience.title[: min(LONGEST_TITLE, LONGEST_NAME - len(mark))] + mark
 
 
 def delete(ask: Ask, path: str) -> None:
