@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 from tests.integration.connectors.audiences.accounts import Account, on
 from tests.integration.connectors.audiences.rig import people
-from workers.connectors.audiences import calling, http
+from workers.connectors.audiences import http
+from workers.connectors.audiences.calling import write_down
 from workers.connectors.audiences.http import CALL_SECONDS, LONGEST_TIMEOUT, TOKEN_SECONDS
 from workers.connectors.audiences.rounds import OWNED_MS
+from workers.connectors.audiences.store.rows import rows_of
 
 if TYPE_CHECKING:
     import pytest
@@ -31,7 +33,7 @@ def test_rows_that_take_long_cost_their_call_no_time(
     rig.deliver(("add", people(range(4))))
     rig.run()
     fake.advance(3_600)
-    rows_of, left = calling.rows_of, list[float]()
+    left = list[float]()
 
     def slowly(*said: Any, **more: Any) -> Any:
         fake.advance(200)
@@ -41,7 +43,7 @@ def test_rows_that_take_long_cost_their_call_no_time(
         until = rig.number("SELECT max(owned_until_ms) FROM ads_audience")
         left.append((until - fake.now) / 1000)
 
-    monkeypatch.setattr(calling, "rows_of", slowly)
+    monkeypatch.setattr(f"{write_down.__module__}.rows_of", slowly)
     fake.before(CHANGE[account.name], look)
     rig.deliver(("add", people([4, 5])))
     rig.tend()
