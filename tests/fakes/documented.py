@@ -76,6 +76,7 @@ FACEBOOK = (
     Shape("POST", r"/\d+/users", _PROOF, "json", _USERS),
     Shape("DELETE", r"/\d+/users", _PROOF, "json", _USERS),
     Shape("POST", r"/\d+/usersreplace", _PROOF, "json", _USERS),
+    Shape("GET", r"/\d+", _PROOF | {"fields": str}),
     Shape("POST", r"/\d+", _PROOF, "json", {"name": _NAME}),
     Shape("DELETE", r"/\d+", _PROOF),
 )

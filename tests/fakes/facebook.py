@@ -85,6 +85,7 @@ class FakeFacebook(FakePlatform):
     def __init__(self) -> None:
         self.audiences: dict[str, CustomAudience] = {}
         self.hidden: set[str] = set()
+        self.deleted: list[tuple[int, CustomAudience]] = []
         self.token = TOKEN
         self.token_ends_s = 0
         self.scopes = ["ads_management", "business_management"]
@@ -160,7 +161,7 @@ class FakeFacebook(FakePlatform):
         if request.method == "DELETE" and audience.id in self.in_use:
             return _error(2650, 0)  # no document says which
         if request.method == "DELETE":
-            del self.audiences[audience.id]
+            self.deleted.append((self.now, self.audiences.pop(audience.id)))
         else:
             audience.name = request.json["name"]
         return Reply(body={"success": True})
@@ -172,11 +173,11 @@ class FakeFacebook(FakePlatform):
         if request.path == f"/act_{ACCOUNT}":
             said = {"id": f"act_{ACCOUNT}", "tos_accepted": self.terms}
             return Reply(body={name: said[name] for name in request.query["fields"].split(",")})
-        shown = [
-            each
-            for each in self.audiences.values()
-            if each.id not in self.hidden and each.made_ms <= self.now - self.lag_ms
-        ]
+        if number := re.fullmatch(r"/(\d+)", request.path):
+            return Reply(body={"id": number[1]}) if number[1] in self.audiences else _error(100, 33)
+        late = self.now - self.lag_ms
+        shown = [each for each in self.audiences.values() if each.id not in self.hidden and each.made_ms <= late]
+        shown += [each for at_ms, each in self.deleted if at_ms > late]
         first = int(request.query.get("after", 0))
         page = [{"id": e.id, "name": e.name, "description": e.description} for e in shown[first : first + 2]]
         paging = {"cursors": {"after": str(first + 2)}} | ({"next": "x"} if first + 2 < len(shown) else {})

@@ -45,8 +45,10 @@ def write_down(login: Login, audience: Audience, step: AudienceStep, now_ms: int
             return None
         if step is AudienceStep.CREATE:
             work.note(connection, audience.id, state=CREATING)
-        work.note(connection, audience.id, written_ms=now_ms)
+        work.note(connection, audience.id, written_ms=now_ms, last_call=step.value)
         rows = _rows(connection, login, call, step)
+        # Its rows may have taken a while: from here on it is owned for as long as a call can take.
+        work.still_mine(connection, audience.id, login.owner, login.clock() + work.OWNED_MS)
         last = step is not AudienceStep.REPLACE or not calls.left_to_replace(connection, audience.id)
         return WrittenCall(call, rows, ReplacePart(replacing.part(connection, audience) + 1, last))
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlencode
 
-from workers.connectors.audiences.http import whole_number, word
+from workers.connectors.audiences.http import retry_after_ms, whole_number, word
 from workers.connectors.audiences.logins import LoginTokens
 from workers.connectors.audiences.wire import CallFailed, Fault
 
@@ -41,7 +41,7 @@ def _refused(platform: str, answer: HttpAnswer, code: str, who: str, what: str) 
     if answer.status >= 500 or answer.body is None:  # noqa: PLR2004 - HTTP's
         return CallFailed(Fault.UNHEARD, shown, f"{who} failed")
     if answer.status == 429:  # noqa: PLR2004 - HTTP's
-        return CallFailed(Fault.BUDGET, shown, f"{who} was asked too often")
+        return CallFailed(Fault.BUDGET, shown, f"{who} was asked too often", wait_ms=retry_after_ms(answer, 0))
     return CallFailed(Fault.LOGIN, shown, f"{who} refuses {what}")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from workers.connectors.audiences.planning import AudienceStep
+from workers.connectors.audiences.planning import SOMEONE, AudienceStep
 from workers.connectors.audiences.store import calls, refusals, removals, replacing, work
 from workers.connectors.audiences.store.audiences import BEGUN, CREATING, LIVE, NEW
 from workers.connectors.audiences.store.work import Resting
@@ -86,7 +86,8 @@ class Endings:
 
     def polled(self, audience: Audience, call: OpenCall, progress: CallProgress, now: int) -> None:
         """A look at a call that is on its way."""
-        seen = call.seen or (progress.state == "working" and not progress.again_ms)
+        heard = not progress.again_ms  # else nothing is known of it: it may be done, and is not lost
+        seen = call.seen or (progress.state == "working" and heard)
         # What only tells how the audience is may tell how it was: its listing lags.
         may_lag = progress.of_audience or self._platform.one_call_at_a_time
         tells = seen or now - call.made_ms >= SETTLED_MS or not may_lag
@@ -100,7 +101,7 @@ class Endings:
                 elif progress.rejected:
                     replacing.took_a_part(connection, audience.id)
                 self._settle(connection, audience)
-            elif (progress.state in ("failed", "done") and tells) or now - call.made_ms >= LOST_AFTER_MS:
+            elif (progress.state in ("failed", "done") and tells) or (now - call.made_ms >= LOST_AFTER_MS and heard):
                 what = (call.id, call.action)
                 self._came_to_nothing(connection, audience, what, progress.rejected, progress.code)
             else:
@@ -144,7 +145,7 @@ class Endings:
                 # An earlier call made it, and its listing lags: it is looked for, and then created once more.
                 work.note(connection, audience.id, state=CREATING)
                 often = removals.failures_in_a_row(connection, audience.id, step.value) >= removals.MOST_IN_A_ROW
-                waits = "someone" if often else "a second look"
+                waits = SOMEONE if often else "a second look"
                 return Resting(now + NEEDS_LOOK_MS, waits, failed.code, failed.reason)
             if step is AudienceStep.CREATE:
                 work.note(connection, audience.id, state=NEW)
@@ -171,7 +172,7 @@ class Endings:
                 reason = f"{failed.reason}; {self._platform.remedy(audience.connector)}"
                 raise TargetError(ErrorClass.HOLD, failed.code, reason, level=HoldLevel.CONNECTOR)
             case Fault.GONE | Fault.REFUSED | Fault.IN_USE | Fault.EXISTS:
-                return Resting(now + max(NEEDS_LOOK_MS, again), "someone", failed.code, failed.reason, failed=True)
+                return Resting(now + max(NEEDS_LOOK_MS, again), SOMEONE, failed.code, failed.reason, failed=True)
             case _:
                 return Resting(
                     now + max(again, failed.wait_ms), "the platform", failed.code, failed.reason, failed=True

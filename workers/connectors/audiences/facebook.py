@@ -11,16 +11,15 @@ import hashlib
 import hmac
 import json
 import secrets
-import time
 from contextlib import suppress
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from workers.connectors.audiences.consents import lacking
-from workers.connectors.audiences.http import objects, whole_number
+from workers.connectors.audiences.http import as_told, id_number, now_s, objects, retry_after_ms, whole_number
 from workers.connectors.audiences.logins import LoginTokens
 from workers.connectors.audiences.platforms import FACEBOOK
 from workers.connectors.audiences.wire import (
+    SETTLED_MS,
     AccountSigns,
     Answered,
     CallFailed,
@@ -49,9 +48,12 @@ SLOW_FROM: Final = 75
 """Per cent of an hour's calls from which on it is slowed down."""
 _FAULTS: Final = {
     **dict.fromkeys((1, 2, 341, 368), Fault.UNHEARD),
-    **dict.fromkeys((4, 17, 613, 80003), Fault.BUDGET),
+    **dict.fromkeys((4, 17, 613, 80003, 80004), Fault.BUDGET),
     **dict.fromkeys((102, 190), Fault.LOGIN),
 }
+_USED_UP: Final = "the platform's limit of calls is used up"
+USUAL_WAIT_MS: Final = 300_000
+"""Milliseconds until the next try where the limit is used up: for so long an account of limited access is refused."""
 NO_TERMS: Final = "the ad account has not accepted the terms of Custom Audiences"
 """What is told where that is so."""
 _SESSION_LOST: Final = (Fault.UNDONE, "the session of a replacement is over; it is begun anew")
@@ -92,7 +94,7 @@ class FacebookWire:
         except CallFailed:
             return LoginTokens(token)
         ends = whole_number(answer.field("data", "expires_at"))
-        left = max(1, ends - _now_s(answer)) if ends else 0
+        left = max(1, ends - now_s(answer)) if ends else 0
         return LoginTokens(token, ends_in_s=left, lacks=lacking(answer.field("data", "scopes"), FACEBOOK.rights))
 
     def take_back(self, since_ms: int, until_ms: int, ours: Collection[str]) -> None:
@@ -119,10 +121,10 @@ class FacebookWire:
         body = {"name": audience.title, "description": audience.mark, "subtype": "CUSTOM"}
         body |= {"customer_file_source": "USER_PROVIDED_ONLY"}
         answer = self._ask("POST", f"/act_{self._account}/customaudiences", body=body)
-        found = answer.field("id")
+        found = id_number(answer.field("id"))
         if not found:
             raise _failed(Fault.UNHEARD, "answer", "the answer names no audience")
-        return Answered(remote=str(found), applied=True)
+        return Answered(remote=found, applied=True)
 
     def confirm(self, audience: Audience) -> None:
         """As `PlatformWire.confirm`: what was begun is real."""
@@ -164,8 +166,21 @@ class FacebookWire:
         except CallFailed as failed:
             if failed.fault is not Fault.GONE:
                 raise
-            if any(str(each["id"]) == audience.remote for each in self._listed()):
+            if self._is_there(audience.remote):
                 raise CallFailed(Fault.REFUSED, failed.code, "the token has no right to it") from None
+
+    def _is_there(self, number: str) -> bool:
+        """Asked for by its id: the list may lag. CallFailed (UNDONE) where only the list says so."""
+        try:
+            self._ask("GET", f"/{number}", {"fields": "id"})
+        except CallFailed as failed:
+            if failed.fault is not Fault.GONE:
+                raise
+            if any(str(each["id"]) == number for each in self._listed()):
+                why = "it is listed, and said not to be there: the list may lag"
+                raise CallFailed(Fault.UNDONE, failed.code, why, wait_ms=SETTLED_MS) from None
+            return False
+        return True
 
     def _listed(self) -> Iterator[dict[str, Any]]:
         query = {"fields": "id,name,description", "limit": PAGE}
@@ -190,10 +205,7 @@ class FacebookWire:
         answer = self._http.send(method, path, headers=self._headers, query=query, body=body)
         if answer.fine and isinstance(answer.body, dict):
             return answer
-        refusal = _refusal(answer)
-        if method == "GET" and refusal.fault is Fault.UNHEARD:
-            refusal.fault = Fault.UNDONE  # a look changes nothing
-        raise refusal
+        raise as_told(method, answer, _refusal(answer))
 
 
 def _told(schema: Sequence[str], data: list[list[str]], session: int, part: ReplacePart) -> dict[str, Any]:
@@ -217,23 +229,29 @@ def _done(answer: HttpAnswer) -> Answered:
 def _refusal(answer: HttpAnswer) -> CallFailed:
     """By its codes; what it says in words may repeat what was sent, and is not shown."""
     code, subcode = answer.field("error", "code"), answer.field("error", "error_subcode")
+    if not isinstance(code, int) and answer.status == 429:  # noqa: PLR2004 - HTTP's; of whatever stands in front of it
+        return _failed(Fault.BUDGET, "429", _USED_UP, _wait_ms(answer))
     if not isinstance(code, int):
         return _failed(Fault.UNHEARD, str(answer.status), "the platform failed")
     said = f"{code}/{subcode}" if isinstance(subcode, int) else str(code)
     if (code, subcode) in _SPECIAL:
         fault, reason = _SPECIAL[code, subcode]
         return _failed(fault, said, reason)
-    if answer.field("error", "is_transient") is True:
-        return _failed(Fault.UNHEARD, said, "the platform failed for a moment")
-    # A server's own error may have come after the change, whatever code it bears.
-    fault = _FAULTS.get(code, Fault.REFUSED if answer.status < 500 else Fault.UNHEARD)  # noqa: PLR2004 - HTTP's
+    # A server's own error may have come after the change, whatever code it bears. A limit is told as transient, too.
+    passes = answer.field("error", "is_transient") is True or answer.status >= 500  # noqa: PLR2004 - HTTP's
+    fault = _FAULTS.get(code, Fault.UNHEARD if passes else Fault.REFUSED)
     reasons = {
         Fault.UNHEARD: "the platform failed for a moment",
-        Fault.BUDGET: "the platform's limit of calls is used up",
+        Fault.BUDGET: _USED_UP,
         Fault.LOGIN: "the token is refused",
     }
-    wait_ms = max(_rest_ms(answer), 300_000) if fault is Fault.BUDGET else 0
+    wait_ms = _wait_ms(answer) if fault is Fault.BUDGET else 0
     return _failed(fault, said, reasons.get(fault, "the platform refuses the call"), wait_ms)
+
+
+def _wait_ms(answer: HttpAnswer) -> int:
+    """Milliseconds to wait where the limit is used up: of two words on it the longer holds."""
+    return max(_rest_ms(answer), retry_after_ms(answer, USUAL_WAIT_MS))
 
 
 def _rest_ms(answer: HttpAnswer) -> int:
@@ -247,13 +265,6 @@ def _rest_ms(answer: HttpAnswer) -> int:
     if minutes:
         return minutes * 60_000
     return (worst - SLOW_FROM + 1) * 60_000 if worst >= SLOW_FROM else 0
-
-
-def _now_s(answer: HttpAnswer) -> int:
-    """Unix seconds, by the platform's own clock where it tells it."""
-    with suppress(KeyError, TypeError, ValueError):
-        return int(parsedate_to_datetime(answer.headers["date"]).timestamp())
-    return int(time.time())
 
 
 def _failed(fault: Fault, code: str, reason: str, wait_ms: int = 0) -> CallFailed:

@@ -8,11 +8,19 @@ wrong later is only counted.
 from __future__ import annotations
 
 import re
-from datetime import UTC
-from email.utils import parsedate_to_datetime
+import time
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from workers.connectors.audiences.http import objects, whole_number, word
+from workers.connectors.audiences.http import (
+    as_told,
+    date_s,
+    id_number,
+    objects,
+    retry_after_ms,
+    whole_number,
+    with_a_good_token,
+    word,
+)
 from workers.connectors.audiences.wire import AccountSigns, Answered, CallFailed, CallProgress, Fault, Sighting
 
 if TYPE_CHECKING:
@@ -102,10 +110,10 @@ class GoogleWire:
         """As `PlatformWire.create`."""
         body: dict[str, Any] = {"displayName": _name(audience), "integrationCode": audience.mark}
         body |= {"membershipDuration": MEMBERSHIP, "ingestedUserListInfo": self._info(audience.list)}
-        found = self._ask("POST", self._lists, body=body).field("id")
+        found = id_number(self._ask("POST", self._lists, body=body).field("id"))
         if not found:
             raise _failed(Fault.UNHEARD, "answer", "the answer names no list")
-        return Answered(remote=str(found), applied=True)
+        return Answered(remote=found, applied=True)
 
     def confirm(self, audience: Audience) -> None:
         """As `PlatformWire.confirm`: what was begun is real."""
@@ -123,19 +131,16 @@ class GoogleWire:
 
     def _requested(self, answer: HttpAnswer) -> Answered:
         request = answer.field("requestId")
-        if not request:
+        if not isinstance(request, str) or not request:
             raise _failed(Fault.UNHEARD, "answer", "the answer names no request")
-        return Answered(handle=str(request))
+        return Answered(handle=request)
 
     def begin_replacing(self, audience: Audience) -> str:  # noqa: ARG002 - the protocol's
         """As `PlatformWire.begin_replacing`: Google's own time, before anybody is told anew."""
-        date = self._ask("GET", self._lists, query={"pageSize": "1"}).headers.get("date", "")
-        try:
-            return f"{parsedate_to_datetime(date).astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
-        except ValueError:
-            raise _failed(
-                Fault.REFUSED, "answer", "the answer has no date, before which others would be taken out"
-            ) from None
+        at = date_s(self._ask("GET", self._lists, query={"pageSize": "1"}).headers.get("date", ""))
+        if at is None:
+            raise _failed(Fault.REFUSED, "answer", "the answer has no date, before which others would be taken out")
+        return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(at))
 
     def replace(self, audience: Audience, rows: Sequence[SentRow], part: ReplacePart) -> Answered:  # noqa: ARG002 - as it says
         """As `PlatformWire.replace`: members are told as always."""
@@ -205,13 +210,7 @@ class GoogleWire:
 
     def _ask(self, method: str, path: str, **options: Any) -> HttpAnswer:  # noqa: ANN401 - as `Http.send`
         """One call; a token that is refused is renewed, once."""
-        token = self._token()
-        try:
-            return self._call(method, path, token, **options)
-        except CallFailed as failed:
-            if failed.fault is not Fault.LOGIN:
-                raise
-        return self._call(method, path, self._renew(token), **options)
+        return with_a_good_token(self._token, self._renew, lambda token: self._call(method, path, token, **options))
 
     def _call(self, method: str, path: str, token: str, **options: Any) -> HttpAnswer:  # noqa: ANN401 - as above
         headers = {"Authorization": f"Bearer {token}"}
@@ -220,10 +219,7 @@ class GoogleWire:
         answer = self._http.send(method, path, headers=headers, **options)
         if answer.fine and isinstance(answer.body, dict):
             return answer
-        refusal = _refusal(answer)
-        if method == "GET" and refusal.fault is Fault.UNHEARD:
-            refusal.fault = Fault.UNDONE  # a look changes nothing
-        raise refusal
+        raise as_told(method, answer, _refusal(answer))
 
 
 def _name(audience: Audience) -> str:
@@ -239,7 +235,7 @@ def _member(row: SentRow, kind: str) -> dict[str, Any]:
 
 def _short(reason: str) -> str:
     text = reason.removeprefix("PROCESSING_ERROR_REASON_")
-    return text if text.isidentifier() else "unknown"
+    return text or "unknown"
 
 
 def _refusal(answer: HttpAnswer) -> CallFailed:
@@ -263,7 +259,7 @@ def _refusal(answer: HttpAnswer) -> CallFailed:
     refuses = 400 <= answer.status < 500  # noqa: PLR2004 - HTTP's
     usual = (Fault.REFUSED, "the platform refuses the call") if refuses else _SERVERS_OWN
     fault, reason = _MEANS.get(answer.status, usual)
-    return _failed(fault, code, reason, _wait_ms(details) if fault is Fault.BUDGET else 0)
+    return _failed(fault, code, reason, retry_after_ms(answer, _wait_ms(details)) if fault is Fault.BUDGET else 0)
 
 
 _SERVERS_OWN: Final = (Fault.UNHEARD, "the platform failed")

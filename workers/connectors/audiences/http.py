@@ -6,8 +6,11 @@ import io
 import json
 import logging
 import os
+import re
 import time
 from dataclasses import dataclass
+from datetime import UTC
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import httpx
@@ -15,16 +18,23 @@ import httpx
 from workers.connectors.audiences.wire import CallFailed, Fault
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from workers.connectors.audiences.budgets import Budget
 
 CALL_SECONDS: Final = 240.0
 """What sending may take; with the wait for the answer it stays below the time that an audience is owned."""
+TOKEN_SECONDS: Final = 10.0
+"""What a token may take, and a call that it was refused for, so that what is sent behind it ends in time."""
 MOST: Final = 10**10
 """Of what a platform counts, or of seconds: three centuries."""
 LONGEST_TIMEOUT: Final = 45.0
 """Seconds between two bytes of an answer."""
+LONGEST_WAIT_S: Final = 86_400
+"""Seconds for which a platform's `Retry-After` is heeded: as long as the longest window of any of them."""
+LONGEST_CODE, LONGEST_ID = 80, 20
+"""Characters of a platform's codes, and digits of its ids, which have 64 bits."""
+_CODE: Final = re.compile(r"[A-Za-z]+(?:_[A-Za-z0-9]{1,24})*")
 ELSEWHERE: Final = (301, 307, 308)
 """What says that a call was surely not done, and would have to be made anew at another address. Others may be what a
 change is answered with once it is done."""
@@ -83,9 +93,76 @@ def whole_number(found: object) -> int:
 
 
 def word(found: object) -> str:
-    """A short code; "" for what is none, whatever that is."""
+    """A code, in words; "" for what is none: a hash, a number or a token that a platform repeats is not shown."""
+    return found if isinstance(found, str) and len(found) <= LONGEST_CODE and _CODE.fullmatch(found) else ""
+
+
+def id_number(found: object) -> str:
+    """A platform's id, which is a number, or a text that spells one; "" for what is none."""
     text = str(found) if isinstance(found, str | int) and not isinstance(found, bool) else ""
-    return text if text.isidentifier() or text.isdecimal() else ""
+    return text if text.isascii() and text.isdecimal() and len(text) <= LONGEST_ID else ""
+
+
+def date_s(text: str) -> int | None:
+    """Unix seconds of one of HTTP's three forms of a date (RFC 9110, 5.6.7); None for what is none."""
+    try:
+        found = parsedate_to_datetime(text)
+        return int((found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp())
+    except (TypeError, ValueError, OverflowError):
+        return None
+
+
+def now_s(answer: HttpAnswer) -> int:
+    """Unix seconds, by the platform's own clock where it tells it."""
+    told = date_s(answer.headers.get("date", ""))
+    return int(time.time()) if told is None else told
+
+
+def retry_after_ms(answer: HttpAnswer, usual_ms: int) -> int:
+    """Milliseconds that `Retry-After` asks for, in seconds or as a date (RFC 9110, 10.2.3), a day at most.
+
+    usual_ms  where it is not there, or cannot be read
+
+    What is over already is a second: who says so each time is not asked without a rest.
+    """
+    said = answer.headers.get("retry-after", "").strip()
+    if said.isascii() and said.isdigit():
+        wait_s = whole_number(said)
+    elif (at := date_s(said)) is not None:
+        wait_s = at - now_s(answer)
+    else:
+        return usual_ms
+    return max(1, min(wait_s, LONGEST_WAIT_S)) * 1000
+
+
+def as_told(method: str, answer: HttpAnswer, refusal: CallFailed) -> CallFailed:
+    """A refusal with what HTTP says of it: a look changes nothing, and whoever fails may say for how long."""
+    if method == "GET" and refusal.fault is Fault.UNHEARD:
+        refusal.fault = Fault.UNDONE
+    if refusal.fault is not Fault.BUDGET:  # of which each platform has words of its own, too
+        refusal.wait_ms = max(refusal.wait_ms, retry_after_ms(answer, 0))
+    return refusal
+
+
+def with_a_good_token(
+    token: Callable[[], str], renew: Callable[[str], str], call: Callable[[str], HttpAnswer]
+) -> HttpAnswer:
+    """One call; a token that is refused is renewed, once. CallFailed, TargetError."""
+    began = _now()
+    known = _in_time(began, token())
+    try:
+        return call(known)
+    except CallFailed as failed:
+        if failed.fault is not Fault.LOGIN:
+            raise
+    return call(_in_time(began, renew(known)))
+
+
+def _in_time(began: float, token: str) -> str:
+    """CallFailed where a call would outlast the time that its audience is owned, since so much of it is over."""
+    if _now() - began > TOKEN_SECONDS:
+        raise CallFailed(Fault.UNDONE, "ads token", "a new token took long, and the call is made a little later")
+    return token
 
 
 class Http:

@@ -31,6 +31,9 @@ RENEWING_MS: Final = 120_000
 SOONEST_AGAIN_MS: Final = 60_000
 LATEST_AGAIN_MS: Final = 3_600_000
 """Milliseconds between two early renewals that fail: a tenth of what is left of the token, within these."""
+TOO_OFTEN: Final = "nobody: asked too often"
+"""Whose renewal it is while the platform wants to be left alone: nobody's."""
+_ASKED_TOO_OFTEN: Final = "the platform was asked for tokens too often, and is left alone for a while"
 OF_ITS_LIFE: Final = 4
 """A token is renewed early when one part in so many of its life is over, at the soonest."""
 
@@ -139,9 +142,8 @@ class TokenKeeper:
             if kept.access != refused:
                 return kept.access
             if kept.owner and kept.owned_until_ms > now:
-                raise TargetError(
-                    ErrorClass.RETRY, "ads token", "another process renews the token", phase=Phase.CONNECT
-                )
+                why = _ASKED_TOO_OFTEN if kept.owner == TOO_OFTEN else "another process renews the token"
+                raise TargetError(ErrorClass.RETRY, "ads token", why, phase=Phase.CONNECT)
             self._change(connection, owner=self._owner, owned_until_ms=now + RENEWING_MS)
         reach(failpoints.BEFORE_RENEWAL)
         try:
@@ -156,12 +158,12 @@ class TokenKeeper:
     def _not_renewed(self, kept: _Kept, failed: CallFailed) -> None:
         """It is not tried at once again; one that only a person can renew ends as it does, as far as that is known."""
         now = self._clock()
-        again = min(LATEST_AGAIN_MS, max(SOONEST_AGAIN_MS, (kept.expires_ms - now) // 10))
+        again = max(min(LATEST_AGAIN_MS, max(SOONEST_AGAIN_MS, (kept.expires_ms - now) // 10)), failed.wait_ms)
         said: dict[str, Any] = {"owned_until_ms": now + again, "code": failed.code, "reason": failed.reason}
         if failed.fault in (Fault.LOGIN, Fault.REFUSED) and kept.expires_ms:
             said["ends_ms"] = min(kept.ends_ms or kept.expires_ms, kept.expires_ms)
         with self._store.changing() as connection:
-            self._change(connection, owner="", **said)
+            self._change(connection, owner=TOO_OFTEN if failed.wait_ms and failed.fault is Fault.BUDGET else "", **said)
 
     def keep(self, tokens: LoginTokens, *, refresh: str = "") -> None:
         """Keeps new ones in place of whatever was kept.

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from workers.connectors.audiences.records import Platform
     from workers.connectors.audiences.store.audiences import Audience
 
+SOMEONE: Final = "someone"
+"""What an audience waits for that a person must mend."""
 CONFIRMED_AFTER_MS: Final = 3_600_000
 """Milliseconds after which nobody makes real any more what they have begun."""
 LONGEST_WAIT_MS: Final = 86_400_000
@@ -120,8 +122,9 @@ def _with_nothing_in_its_way(
 ) -> AudienceStep | Resting | None:
     """None where nothing is owed."""
     owed = calls.owed(connection, audience.id, platform.fills_a_call(audience.list))
-    if audience.leaving and not (audience.failures and owed.removes):
-        return AudienceStep.DELETE  # one that is in use, and so cannot go, is emptied
+    if audience.leaving and not (owed.removes and audience.failures and audience.waits == SOMEONE):
+        # One that cannot go, as it is in use, is emptied. Where only an answer was lost, it may be gone.
+        return AudienceStep.DELETE
     if audience.state == NEW:
         return _begin(owed.adds, platform, now_ms)
     change = _change(audience, owed, platform, sharing, now_ms) if owed.adds or owed.removes else None
@@ -141,20 +144,29 @@ def _begin(adds: int, platform: Platform, now_ms: int) -> AudienceStep | Resting
 def _change(
     audience: Audience, owed: calls.OwedNow, platform: Platform, sharing: int, now_ms: int
 ) -> AudienceStep | Resting:
-    """Adds before removals; where a row stands for a person, after them, since who is told again must stay.
-
-    What does not fill a call waits for its turn among those that share the budget.
-    """
+    """What does not fill a call waits for its turn among those that share the budget."""
     at = audience.written_ms + pace_ms(platform, sharing)
     full = owed.adds >= platform.fills_a_call(audience.list) or owed.removes >= platform.largest_call
-    if not full and at > now_ms:
+    # Who is told again follows at once: with a turn of their own they would wait for all who leave meanwhile.
+    behind = platform.whole_rows and audience.last_call == AudienceStep.REMOVE.value and not owed.removes
+    if not full and not behind and at > now_ms:
         return Resting(at, "its turn")
     waited = audience.first_owed_ms and audience.first_owed_ms + LONGEST_WAIT_MS <= now_ms
     steps = {AudienceStep.ADD: owed.adds, AudienceStep.REMOVE: owed.removes}
-    for step in sorted(steps, key=lambda each: each.value, reverse=platform.whole_rows):
+    for step in _in_order(platform, audience.last_call):
         if steps[step] and (waited or steps[step] >= platform.later_rows):
             return step
     return Resting(audience.first_owed_ms + LONGEST_WAIT_MS, f"data ({max(owed)} of {platform.later_rows})")
+
+
+def _in_order(platform: Platform, last: str) -> tuple[AudienceStep, AudienceStep]:
+    """Adds and removals in turns, or one of them would wait for as long as there are others.
+
+    Where a row stands for a person, removals first, since who is told again must stay; adds follow within its turn.
+    """
+    if platform.whole_rows or last in (AudienceStep.ADD.value, AudienceStep.CREATE.value):
+        return AudienceStep.REMOVE, AudienceStep.ADD
+    return AudienceStep.ADD, AudienceStep.REMOVE
 
 
 def pace_ms(platform: Platform, sharing: int) -> int:

@@ -1,7 +1,7 @@
 """What is owed to audiences is sent: the page to read first behind an ad connector's door.
 
     take the due audience that was served longest ago       store/work.py
-    bury the calls of whoever died at it; look at the calls that are on their way
+    bury the calls of whoever died at it; look at the calls that are on their way    looking.py
     begin it, rename it, add, remove, replace, or end it    one call, written down before it is made (calling.py)
     leave it, due when there is something to do again
 
@@ -17,14 +17,15 @@ from typing import TYPE_CHECKING, Final
 
 from workers import failpoints
 from workers.connectors.audiences.calling import make, write_down
-from workers.connectors.audiences.endings import AGAIN_MS, FIRST_LOOK_MS, LOST_AFTER_MS, Endings
+from workers.connectors.audiences.endings import AGAIN_MS, Endings
 from workers.connectors.audiences.leftovers import take_back
-from workers.connectors.audiences.planning import AudienceStep, plan
+from workers.connectors.audiences.looking import heard_of, look_at_calls
+from workers.connectors.audiences.planning import SOMEONE, AudienceStep, plan
 from workers.connectors.audiences.replacements import begin, finish_list
 from workers.connectors.audiences.store import calls, failing, removals, replacing, work
 from workers.connectors.audiences.store.audiences import BEGUN, DELETED, LIVE, NEW
 from workers.connectors.audiences.store.work import Resting
-from workers.connectors.audiences.wire import CallFailed, CallProgress, Fault
+from workers.connectors.audiences.wire import CallFailed, Fault
 from workers.errors import ErrorClass, TargetError
 from workers.failpoints import reach
 
@@ -33,16 +34,13 @@ if TYPE_CHECKING:
 
     from workers.connectors.audiences.one_login import Login
     from workers.connectors.audiences.store.audiences import Audience
-    from workers.connectors.audiences.store.calls import OpenCall
 
 HOUR_MS: Final = 3_600_000
 """Milliseconds of an hour."""
 DAY_MS: Final = 24 * HOUR_MS
 """Milliseconds of a day."""
-OWNED_MS: Final = 300_000
-"""Milliseconds that an audience is owned for one look; no call takes so long (`http.py`)."""
-SOMEONE: Final = "someone"
-"""What an audience waits for that a person must mend."""
+OWNED_MS: Final = work.OWNED_MS
+"""Milliseconds that an audience is owned for one look."""
 STILL_THERE: Final = "ads still there"
 """The code of removals that the platform does not do."""
 NOT_REPLACED: Final = "ads not replaced"
@@ -51,6 +49,10 @@ LOOK_TWICE_MS: Final = 600_000
 """Milliseconds between two looks for what was perhaps created: listings lag."""
 _ADDING: Final = (AudienceStep.ADD, AudienceStep.CREATE, AudienceStep.REPLACE)
 """What may not use up the part of the budget that is kept for removals."""
+
+
+_WITH_ROWS: Final = (*_ADDING, AudienceStep.REMOVE)
+"""Calls that are written down before they are made."""
 
 
 def _not_replaced(audience: Audience) -> str:
@@ -153,11 +155,13 @@ class Rounds:
                 rest = rest._replace(waits=SOMEONE, code=rest.code or NOT_REPLACED, reason=_not_replaced(audience))
             elif rest.waits != SOMEONE and (why := failing.for_a_day(connection, audience, self._login.clock())):
                 rest = rest._replace(waits=SOMEONE, code=why.code, reason=why.reason)
+            elif not rest.code and (why := failing.unheard_look(connection, audience, self._login.clock())):
+                rest = rest._replace(code=why.code, reason=why.reason)
             work.release(connection, audience, self._login.owner, rest)
 
     def _step(self, audience: Audience) -> Resting:
         """One call at most."""
-        self._poll(audience)
+        look_at_calls(self._login, self._endings, audience)
         with self._login.store.changing() as connection:
             now = self._login.clock()
             fresh = work.still_mine(connection, audience.id, self._login.owner, now + OWNED_MS)
@@ -175,8 +179,8 @@ class Rounds:
             step = plan(connection, fresh, self._login.platform, sharing, now)
         if isinstance(step, Resting):
             return step
-        if step is AudienceStep.BEGIN_REPLACING:
-            return begin(self._login, fresh, now)
+        if step is AudienceStep.BEGIN_REPLACING:  # which costs no write
+            return self._do(fresh, step)
         wait = self._take_a_call(removes=step not in _ADDING)
         if wait and self._may_remove_instead(step) and self._owes_removals(fresh):
             step, wait = AudienceStep.REMOVE, min(wait, self._take_a_call(removes=True))
@@ -201,12 +205,21 @@ class Rounds:
             return bool(calls.owed(connection, audience.id, 1).removes)
 
     def _do(self, audience: Audience, step: AudienceStep) -> Resting:
+        """A call with rows is written down; of what comes of any other step since when it fails is kept."""
         now = self._login.clock()
+        if step in _WITH_ROWS or (step is AudienceStep.FINISH and self._login.platform.replaces != "list"):
+            return self._send(audience, step, now)
+        with heard_of(self._login, audience, step.value):
+            return self._do_without_rows(audience, step, now)
+
+    def _do_without_rows(self, audience: Audience, step: AudienceStep, now: int) -> Resting:
+        if step is AudienceStep.BEGIN_REPLACING:
+            return begin(self._login, audience, now)
         if step is AudienceStep.CONFIRM:
             return self._confirm(audience, now)
         if step is AudienceStep.SEARCH:
             return self._search(audience, now)
-        if step is AudienceStep.TAKE_BACK or (step is AudienceStep.FINISH and self._login.platform.replaces == "list"):
+        if step in (AudienceStep.TAKE_BACK, AudienceStep.FINISH):
             return (take_back if step is AudienceStep.TAKE_BACK else finish_list)(self._login, audience, now)
         if step is AudienceStep.RENAME:
             self._noted(audience, Resting(now), told_name="")  # from here on nobody knows it, until it is answered
@@ -214,15 +227,13 @@ class Rounds:
             self._login.wire.rename(audience)
             reach(failpoints.AFTER_RENAME)
             return self._noted(audience, Resting(now), told_name=audience.title)
-        if step is AudienceStep.DELETE:
-            reach(failpoints.BEFORE_DELETE)
-            if audience.remote:
-                self._login.wire.delete(audience)
-            reach(failpoints.AFTER_DELETE)
-            with self._login.store.changing() as connection:
-                calls.all_gone(connection, audience.id)
-            return self._noted(audience, Resting(now), state=DELETED)
-        return self._send(audience, step, now)
+        reach(failpoints.BEFORE_DELETE)
+        if audience.remote:
+            self._login.wire.delete(audience)
+        reach(failpoints.AFTER_DELETE)
+        with self._login.store.changing() as connection:
+            calls.all_gone(connection, audience.id)
+        return self._noted(audience, Resting(now), state=DELETED)
 
     def _noted(self, audience: Audience, rest: Resting, **values: object) -> Resting:
         with self._login.store.changing() as connection:
@@ -264,25 +275,3 @@ class Rounds:
                 work.note(connection, audience.id, state=NEW)
                 return Resting(now)
         return Resting(audience.written_ms + LOOK_TWICE_MS, "a second look", "", "its creation was not answered")
-
-    def _poll(self, audience: Audience) -> None:
-        """Looks at the calls that the platform has accepted, where it is time."""
-        with self._login.store.reading() as connection:
-            pending = [call for call in calls.open_calls(connection, audience.id) if call.state == "pending"]
-        if audience.state == BEGUN:
-            return
-        for call in pending:
-            now = self._login.clock()
-            if call.poll_ms <= now:
-                self._endings.polled(audience, call, self._ask(audience, call, now), now)
-
-    def _ask(self, audience: Audience, call: OpenCall, now: int) -> CallProgress:
-        """How a call is doing; one that the platform refuses to tell of for days is lost, and waits no longer."""
-        try:
-            return self._login.wire.poll(audience, call)
-        except CallFailed as failed:
-            if failed.fault in (Fault.LOOKS, Fault.BUDGET):  # what is counted of looks keeps no change waiting
-                return CallProgress("working", again_ms=failed.wait_ms or FIRST_LOOK_MS)
-            if failed.fault not in (Fault.GONE, Fault.REFUSED) or now - call.made_ms < LOST_AFTER_MS:
-                raise
-            return CallProgress("failed", code=failed.code)

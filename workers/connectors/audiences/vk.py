@@ -10,7 +10,7 @@ import hashlib
 import uuid
 from typing import TYPE_CHECKING, Any, Final
 
-from workers.connectors.audiences.http import objects, word
+from workers.connectors.audiences.http import as_told, id_number, objects, retry_after_ms, with_a_good_token, word
 from workers.connectors.audiences.vk_segments import VkSegments, delete, name_of
 from workers.connectors.audiences.wire import AccountSigns, Answered, CallFailed, CallProgress, Fault, Sighting
 
@@ -167,12 +167,12 @@ class VkWire:
         lines += _made_up(audience.list, FEWEST - len(lines)) if base else []
         form = {"name": name_of(audience), "type": audience.list} | base
         answer = self._ask("POST", f"{LISTS}.json", form=form, file="\n".join(lines).encode())
-        remote = answer.field("id")
-        if not isinstance(remote, int | str) or not str(remote).isdecimal():
+        remote = id_number(answer.field("id"))
+        if not remote:
             raise _failed(Fault.UNHEARD, "answer", "the answer to an upload names no list")
         named = _named_lines(answer.field("error"))
         refused = {at: code for at, code in named if at < len(rows) and code != TWICE}
-        return Answered(remote=str(remote), handle=str(remote), refused=refused)
+        return Answered(remote=remote, handle=remote, refused=refused)
 
     def _listed(self, mark: str) -> Iterator[dict[str, Any]]:
         return self._pages(f"{LISTS}.json", {"_q": mark[:255]})
@@ -194,22 +194,13 @@ class VkWire:
 
     def _ask(self, method: str, path: str, **options: Any) -> HttpAnswer:  # noqa: ANN401 - as `Http.send`
         """One call; a token that is refused is renewed, once."""
-        token = self._token()
-        try:
-            return self._call(method, path, token, **options)
-        except CallFailed as failed:
-            if failed.fault is not Fault.LOGIN:
-                raise
-        return self._call(method, path, self._renew(token), **options)
+        return with_a_good_token(self._token, self._renew, lambda token: self._call(method, path, token, **options))
 
     def _call(self, method: str, path: str, token: str, **options: Any) -> HttpAnswer:  # noqa: ANN401 - as above
         answer = self._http.send(method, path, headers={"Authorization": f"Bearer {token}"}, **options)
         if answer.fine and (answer.body is not None or answer.status == 204):  # noqa: PLR2004 - HTTP's
             return answer
-        refusal = _refusal(answer)
-        if method == "GET" and refusal.fault is Fault.UNHEARD:
-            refusal.fault = Fault.UNDONE  # a look changes nothing
-        raise refusal
+        raise as_told(method, answer, _refusal(answer))
 
 
 def _made_up(kind: str, number: int) -> list[str]:
@@ -229,7 +220,7 @@ def _named_lines(errors: object) -> Iterator[tuple[int, str]]:
         number = each.get("line_number")
         code = word(each.get("error_code")) or word(each.get("code"))
         if isinstance(number, int) and number > 0:
-            yield number - 1, code if code.isidentifier() else "refused"
+            yield number - 1, code or "refused"
 
 
 def _refusal(answer: HttpAnswer) -> CallFailed:
@@ -237,7 +228,7 @@ def _refusal(answer: HttpAnswer) -> CallFailed:
     fields = answer.field("error", "fields")
     told = [each for found in fields.values() for each in objects(found)] if isinstance(fields, dict) else []
     codes = {word(each.get("code")) for each in told} | {word(answer.field("code"))}
-    code = " ".join([str(answer.status), *sorted(each for each in codes if each.isidentifier())])
+    code = " ".join([str(answer.status), *sorted(filter(None, codes))])
     if rows := dict(_named_lines(told)) if answer.status == 400 else {}:  # noqa: PLR2004 - HTTP's
         refused = _failed(Fault.ROWS, code, "the platform refuses some lines")
         refused.rows = rows
@@ -253,11 +244,11 @@ def _refusal(answer: HttpAnswer) -> CallFailed:
 
 
 def _wait_ms(answer: HttpAnswer) -> int:
-    """Milliseconds until the window that is used up is over, at the latest."""
+    """Milliseconds until the window that is used up is over: as VK says, or at the latest."""
     for window, seconds in (("daily", 86_400), ("hourly", 3600)):
         if answer.headers.get(f"x-ratelimit-{window}-remaining") == "0":
-            return seconds * 1000
-    return 60_000
+            return retry_after_ms(answer, seconds * 1000)
+    return retry_after_ms(answer, 60_000)
 
 
 def _failed(fault: Fault, code: str, reason: str, wait_ms: int = 0) -> CallFailed:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from workers import failpoints
-from workers.connectors.audiences.http import objects, word
+from workers.connectors.audiences.http import id_number, objects
 from workers.connectors.audiences.wire import CallFailed, Fault
 from workers.failpoints import reach
 
@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 SEGMENTS: Final = "/api/v2/remarketing/segments"
 OF_LISTS: Final = "remarketing_users_list"
 """The type of a segment's relation that leads to a list."""
-LONGEST_TITLE: Final = 120
-"""Characters of a segment's name that are told: with our mark they must fit into 255."""
+LONGEST_TITLE, LONGEST_NAME = 120, 255
+"""Characters of a segment's name that are told, and of what a list is called: with our mark, which is as long as the
+keys in it, all must fit."""
 OURS: Final = "segsync "
 """Stands in each mark (`Audience.mark`)."""
 LISTINGS_LAG_MS: Final = 600_000
@@ -39,7 +40,8 @@ class Ask(Protocol):
 
 def name_of(audience: Audience) -> str:
     """What a list and its segment are called."""
-    return f"{audience.title[:LONGEST_TITLE]} · {audience.mark}"
+    mark = f" · {audience.mark}"
+    return audience.title[: min(LONGEST_TITLE, LONGEST_NAME - len(mark))] + mark
 
 
 def delete(ask: Ask, path: str) -> None:
@@ -108,7 +110,7 @@ class VkSegments:
         if audience.remote not in {source for _, source in lists}:
             self._ask("POST", f"{relations}.json", body={"items": [_relation(audience.remote)]})
         for number in [number for number, source in lists if source == audience.replaced]:
-            delete(self._ask, f"{relations}/{word(number)}")
+            delete(self._ask, f"{relations}/{id_number(number)}")
         self._ask("POST", f"{segment}.json", body={"name": name_of(audience)})
 
     def _create(self, audience: Audience) -> None:
@@ -121,7 +123,7 @@ class VkSegments:
                 failed.wait_ms = LISTINGS_LAG_MS  # then it is looked for once more
             raise
         reach(failpoints.AFTER_SEGMENT)
-        self._shared.made(word(made.field("id")), name_of(audience))
+        self._shared.made(id_number(made.field("id")), name_of(audience))
 
     def _delete_twins(self, younger: list[str]) -> None:
         for each in younger:
@@ -155,4 +157,4 @@ def _relation(remote: str) -> dict[str, Any]:
 def _source(relation: dict[str, Any]) -> str:
     """The list that a segment's relation leads to."""
     params = relation.get("params")
-    return word(params.get("source_id")) if isinstance(params, dict) else ""
+    return id_number(params.get("source_id")) if isinstance(params, dict) else ""

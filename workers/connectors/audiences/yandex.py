@@ -11,7 +11,7 @@ import io
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from workers.connectors.audiences.http import objects, whole_number, word
+from workers.connectors.audiences.http import as_told, id_number, objects, retry_after_ms, with_a_good_token, word
 from workers.connectors.audiences.wire import (
     SETTLED_MS,
     AccountSigns,
@@ -37,6 +37,8 @@ COLUMNS: Final = ("email", "phone", "ext_id", "push_id")
 """Of every file: a segment's later files must have the columns of its first."""
 PAGE: Final = 10_000
 """Segments that one answer lists."""
+USUAL_WAIT_MS: Final = 600_000
+"""Milliseconds until the next try where the limit is used up, and the platform does not say for how long."""
 _TOKEN_FAULTS: Final = {"unauthorized", "invalid_token"}
 _STATES: Final = {
     "is_processed": CallProgress("working"),
@@ -162,7 +164,7 @@ class YandexWire:
             query = {"limit": str(PAGE), "offset": str(offset)}
             found = self._ask("GET", "/segments", query=query).field("segments")
             if not isinstance(found, list):
-                raise _failed(Fault.UNHEARD, "answer", "the list of segments is none")
+                raise _failed(Fault.UNDONE, "answer", "the list of segments is none")
             if found and found == before:
                 raise _failed(Fault.UNDONE, "answer", "the list does not end")
             before = found
@@ -173,22 +175,13 @@ class YandexWire:
 
     def _ask(self, method: str, path: str, **options: Any) -> HttpAnswer:  # noqa: ANN401 - as `Http.send`
         """One call; a token that is refused is renewed, once."""
-        token = self._token()
-        try:
-            return self._call(method, path, token, **options)
-        except CallFailed as failed:
-            if failed.fault is not Fault.LOGIN:
-                raise
-        return self._call(method, path, self._renew(token), **options)
+        return with_a_good_token(self._token, self._renew, lambda token: self._call(method, path, token, **options))
 
     def _call(self, method: str, path: str, token: str, **options: Any) -> HttpAnswer:  # noqa: ANN401 - as above
         answer = self._http.send(method, PATH + path, headers={"Authorization": f"OAuth {token}"}, **options)
         if answer.fine and answer.body is not None:
             return answer
-        refusal = _refusal(answer)
-        if method == "GET" and refusal.fault is Fault.UNHEARD:
-            refusal.fault = Fault.UNDONE  # a look changes nothing
-        raise refusal
+        raise as_told(method, answer, _refusal(answer))
 
 
 def _file(rows: Sequence[SentRow]) -> bytes:
@@ -209,21 +202,20 @@ def _unix_ms(text: object) -> int:
 
 
 def _id(answer: HttpAnswer) -> str:
-    found = answer.field("segment", "id")
-    if not isinstance(found, int | str) or not str(found).isdigit():
+    found = id_number(answer.field("segment", "id"))
+    if not found:
         raise _failed(Fault.UNHEARD, "answer", "the answer to an upload names no segment")
-    return str(found)
+    return found
 
 
 def _refusal(answer: HttpAnswer) -> CallFailed:
     """What an answer means that is no success; what it says in words is not shown."""
     errors = answer.field("errors")
     kinds = {word(each.get("error_type")) for each in objects(errors)}
-    code = " ".join([str(answer.status), *sorted(kind for kind in kinds if kind.isidentifier())])
+    code = " ".join([str(answer.status), *sorted(filter(None, kinds))])
     if answer.status == 429:  # noqa: PLR2004 - HTTP's
-        after = answer.headers.get("retry-after", "")
-        wait_ms = whole_number(after) * 1000 if after.isascii() and after.isdigit() else 600_000
-        return _failed(Fault.BUDGET, code, "the platform's limit of calls is used up", wait_ms)
+        reason = "the platform's limit of calls is used up"
+        return _failed(Fault.BUDGET, code, reason, retry_after_ms(answer, USUAL_WAIT_MS))
     if answer.status == 401 or kinds & _TOKEN_FAULTS:  # noqa: PLR2004 - HTTP's
         return _failed(Fault.LOGIN, code, "the token is refused")
     if answer.status == 404:  # noqa: PLR2004 - HTTP's

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import collections
 from dataclasses import replace
+from email.utils import formatdate
 from typing import TYPE_CHECKING
 
-from tests.integration.connectors.audiences.accounts import ACCOUNTS
+from tests.fakes.server import Reply
+from tests.integration.connectors.audiences.accounts import ACCOUNTS, Account, on
 from tests.integration.connectors.audiences.rig import hashes, people
 from workers.connectors.audiences import rounds
 from workers.connectors.audiences.budgets import RedisBudget
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     import pytest
     import redis
 
+    from tests.fakes.server import FakePlatform
     from tests.integration.connectors.audiences.rig import Rig
 
 
@@ -128,3 +131,22 @@ def test_who_is_told_to_wait_for_less_by_a_call_that_was_on_its_way_waits_on(
     counter.now += 86_400_000
     counter.budget.block(60_000)
     assert counter.take() == 60_000
+
+
+@on()
+def test_until_when_a_platform_wants_to_be_left_alone_may_be_a_date(
+    account: Account, rig: Rig, fake: FakePlatform
+) -> None:
+    rig.deliver(("add", people(range(3))))
+    rig.run()
+    fake.advance(90_000)
+    calls = {"yandex": "modify_data", "facebook": "/users", "vk": "users_lists.json", "google": "ingest"}
+    until = formatdate(fake.now / 1000 + 5_000, usegmt=True)
+    fake.fail(calls[account.name], Reply(429, {}, {"Retry-After": until}))
+    rig.deliver(("add", people([3, 4])))
+    rig.tend()
+    assert rig.standing().waits == "budget"
+    assert 4_999_000 <= (rig.standing().due_ms or 0) - fake.now <= 5_000_000
+    assert 4_999_000 <= rig.connector.budget.left_in() <= 5_000_000
+    rig.run()
+    assert account.members(fake) == account.wanted(people(range(5)))

@@ -77,6 +77,7 @@ def test_an_audience_s_life_makes_all_of_them(account: Account, make_rig: MakeRi
     rig.connector.replace("7")
     rig.run(hours=48)
     assert account.members(fake, "Gold") == account.wanted(people[2:])
+    fake.fail("DELETE /2", Reply(cut=True), applied=True)  # Facebook's: asked for by its id, when it is deleted again
     rig.tell("segment_delete", name="Gold")
     rig.run(hours=72)
     assert rig.standing().state == "deleted"

@@ -254,6 +254,40 @@ def test_an_audience_that_somebody_deleted_is_deleted(make_rig: MakeRig, faceboo
     assert rig.standing().state == "deleted"
 
 
+@pytest.mark.parametrize("lag_s", [0, 1_200], ids=["listed as it is", "listed as it was"])
+def test_an_audience_whose_deletion_was_not_answered_is_not_told_as_a_lack_of_rights(
+    make_rig: MakeRig, facebook: FakeFacebook, lag_s: int
+) -> None:
+    """Deleted once more, Facebook says that it is not there, or that we may not; its list says how it was."""
+    rig = make_rig("facebook", facebook, on_delete={"buyers": "delete"})
+    rig.deliver(("add", people(range(3))))
+    rig.run()
+    facebook.lag_ms = lag_s * 1000
+    facebook.fail(f"DELETE /{rig.standing().remote}", Reply(cut=True), applied=True)
+    rig.tell("segment_delete")
+    waits = set()
+    for _ in range(30):
+        rig.tend()
+        waits.add(rig.standing().waits)
+        facebook.advance(60)
+    assert (rig.standing().state, facebook.audiences) == ("deleted", {})
+    assert "someone" not in waits
+
+
+def test_an_audience_that_is_listed_and_never_there_needs_someone(make_rig: MakeRig, facebook: FakeFacebook) -> None:
+    """Nobody knows whether its people are gone: it is looked for on, and after a day that is told."""
+    rig = make_rig("facebook", facebook, on_delete={"buyers": "delete"})
+    rig.deliver(("add", people(range(3))))
+    rig.run()
+    facebook.lag_ms = 10 * 86_400_000
+    facebook.fail(f"DELETE /{rig.standing().remote}", Reply(cut=True), applied=True)
+    rig.tell("segment_delete")
+    rig.run(hours=20, step_s=1_800)
+    assert (rig.standing().state, rig.standing().waits) == ("live", "the platform")
+    rig.run(hours=8, step_s=1_800)
+    assert (rig.standing().state, rig.standing().waits) == ("live", "someone")
+
+
 def test_a_change_of_which_facebook_says_nothing_may_have_been_done(rig: Rig, facebook: FakeFacebook) -> None:
     rig.deliver(("add", people(range(3))))
     rig.run()

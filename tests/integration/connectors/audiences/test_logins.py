@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from email.utils import formatdate
 from typing import TYPE_CHECKING
 
 import pytest
@@ -136,6 +137,24 @@ def test_who_died_in_a_renewal_stands_in_nobody_s_way(rig: Rig, yandex: FakeYand
     with pytest.raises(TargetError, match="another process renews"):
         rig.connector.probe()
     rig.fake.advance(120)
+    rig.connector.probe()
+    assert yandex.renewals == 1
+
+
+def test_who_gives_tokens_is_left_alone_for_as_long_as_it_wants(rig: Rig, yandex: FakeYandex) -> None:
+    """Whoever asks on has the wait begin anew, on many platforms."""
+    yandex.access = "another"
+    yandex.fail("/token", Reply(429, {}, {"Retry-After": formatdate(yandex.now / 1000 + 5_000, usegmt=True)}))
+    with pytest.raises(TargetError, match="OAuth was asked too often"):
+        rig.connector.probe()
+    asked = len(yandex.calls)
+    for _ in range(4):
+        rig.fake.advance(1_200)
+        with pytest.raises(TargetError, match="asked for tokens too often, and is left alone") as caught:
+            rig.connector.probe()
+        assert caught.value.error_class is ErrorClass.RETRY
+    assert "/token" not in [path for _, path in yandex.calls[asked:]]
+    rig.fake.advance(400)
     rig.connector.probe()
     assert yandex.renewals == 1
 

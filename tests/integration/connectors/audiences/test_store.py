@@ -152,7 +152,7 @@ def test_what_was_refused_before_entries_told_of_it_gets_one(
         connection.exec_driver_sql("DROP TABLE ads_refusal")
         connection.exec_driver_sql("DROP TABLE ads_written")
         connection.exec_driver_sql("DROP TABLE ads_seal")
-        for column in ("replaces", "replaced", "replace_ms"):
+        for column in ("replaces", "replaced", "replace_ms", "last_call", "unanswered"):
             connection.exec_driver_sql(f"ALTER TABLE ads_audience DROP COLUMN {column}")
         for column in ("lacks", "listed", "listed_ms"):
             connection.exec_driver_sql(f"ALTER TABLE ads_login DROP COLUMN {column}")

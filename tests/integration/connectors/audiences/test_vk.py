@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from tests.fakes.server import HTML, Reply
 from tests.fakes.vk import FakeVk
 from tests.integration.connectors.audiences.rig import people
+from workers.connectors.audiences.vk_segments import name_of
 from workers.connectors.audiences.wire import CallFailed, Fault
 
 if TYPE_CHECKING:
@@ -89,6 +91,16 @@ def test_a_line_that_is_nobody_s_refuses_nobody(rig: Rig, vk: FakeVk) -> None:
     rig.run(24.1)
     assert rig.connector.refused(9) == []
     assert len(vk.members("VIP")) - 24 == 2_001
+
+
+@pytest.mark.parametrize("key", ["vk", "k" * 63], ids=["short keys", "the longest keys"])
+def test_a_list_is_never_called_more_than_vk_takes(key: str) -> None:
+    """Or it would be refused for ever: a name is cut, and the mark by which it is found again never."""
+    mark = f"segsync {key}/{key}/{2**63}/advertising_id#12"
+    said = name_of(SimpleNamespace(title="я" * 300, mark=mark))  # type: ignore[arg-type]
+    assert len(said) <= 255
+    assert said.startswith("я" * 60)
+    assert said.endswith(f"я · {mark}")
 
 
 def test_an_upload_that_was_not_answered_is_found_by_its_name(rig: Rig, vk: FakeVk) -> None:

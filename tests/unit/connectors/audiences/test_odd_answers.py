@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from types import SimpleNamespace
@@ -11,7 +12,7 @@ import httpx
 import pytest
 
 from workers.connectors.audiences import consents, facebook, google, vk, yandex
-from workers.connectors.audiences.http import Http, HttpAnswer, objects, whole_number
+from workers.connectors.audiences.http import Http, HttpAnswer, objects, whole_number, word
 from workers.connectors.audiences.store.rows import SentRow
 from workers.connectors.audiences.wire import CallFailed, Fault
 
@@ -173,3 +174,71 @@ def test_json_may_be_as_deep_as_it_may() -> None:
         except RecursionError:
             break
         assert vk._refusal(HttpAnswer(400, {}, body)).fault is Fault.REFUSED
+
+
+@pytest.mark.parametrize("code", [4, 17, 613, 80003, 80004])
+@pytest.mark.parametrize("more", [{}, {"is_transient": True}])
+def test_a_limit_of_facebook_s_is_one_though_it_passes(code: int, more: dict[str, Any]) -> None:
+    """Taken for a call of which nobody heard, others of the account would go on."""
+    failed = facebook._refusal(HttpAnswer(400, {}, {"error": {"code": code, "message": "m"} | more}))
+    assert (failed.fault, failed.wait_ms) == (Fault.BUDGET, 300_000)
+
+
+def test_what_facebook_calls_transient_may_have_been_done() -> None:
+    for code, fault in ((99_999, Fault.UNHEARD), (2, Fault.UNHEARD), (190, Fault.LOGIN)):
+        body = {"error": {"code": code, "message": "m", "is_transient": True}}
+        assert facebook._refusal(HttpAnswer(400, {}, body)).fault is fault
+    assert facebook._refusal(HttpAnswer(400, {}, {"error": {"code": 99_999}})).fault is Fault.REFUSED
+
+
+ECHOED = (
+    "ann@example.com",
+    "79995551111",
+    79995551111,
+    hashlib.sha256(b"ann@example.com").hexdigest(),
+    "5f4dcc3b5aa765d61d8327deb882cf99",
+    "b" * 31 + "7",
+    "y0_AgAAAABkXyZ12345678901234567890",
+    "EAABsbCS1iHgBO7",
+    "planted value",
+    "x" * 5_000,
+)
+"""What a platform may repeat of what it was sent, in a place where a code should be."""
+
+
+@pytest.mark.parametrize("refusal", [yandex._refusal, google._refusal, vk._refusal, facebook._refusal])
+def test_what_a_platform_repeats_in_place_of_a_code_is_not_shown(refusal: Callable[[HttpAnswer], CallFailed]) -> None:
+    for value in ECHOED:
+        told = [nested(path, value) for path in PATHS if path != ("error", "code")]
+        told += [nested(path, [{name: value, "line_number": 1}]) for path in PATHS for name in INNER]
+        violation = {"field": "audience_members[0]", "reason": value}
+        told.append(nested(("error", "details"), [{"fieldViolations": [violation]}]))
+        for body in told:
+            for status in (200, 400, 401, 403, 404, 429, 500):
+                failed = refusal(HttpAnswer(status, {}, body))
+                shown = f"{failed} {failed.code} {failed.reason} {sorted(failed.rows.values())}"
+                assert str(value) not in shown, (value, body)
+
+
+def test_what_gives_tokens_repeats_nothing_either() -> None:
+    for value in ECHOED:
+        for name in ("error", "code"):
+            answer = HttpAnswer(400, {}, {name: value})
+            failed = consents._refused("vk-ads", answer, word(answer.field(name)), "it", "that")
+            assert str(value) not in str(failed)
+
+
+def test_codes_are_shown() -> None:
+    for code in ("quota", "invalid_md5", "RESOURCE_EXHAUSTED", "csv_line_column_index_error", "backend_error"):
+        assert word(code) == code
+
+
+@pytest.mark.parametrize("odd", [None, True, 7.5, "", "soon", "²", "1/../act_7", [7], {"id": 7}, "9" * 30, -7])
+def test_an_audience_whose_id_is_none_is_not_begun(odd: object) -> None:
+    """It is looked for by its mark: calls to what is no id would be told as an audience that has gone."""
+    rows = [SentRow((1,), {"emails": "x", "email": "x"})]
+    audience: Any = SimpleNamespace(**vars(AUDIENCE) | {"list": "emails"})
+    for wire in wires(Answering({"id": odd, "segment": {"id": odd}})):
+        with pytest.raises(CallFailed) as caught:
+            wire.create(audience, rows)
+        assert caught.value.fault is Fault.UNHEARD

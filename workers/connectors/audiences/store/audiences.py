@@ -32,7 +32,7 @@ class Audience:
     told_name: str
     remote: str
     state: str
-    code: str
+    waits: str
     leaving: str
     written_ms: int
     first_owed_ms: int
@@ -41,6 +41,8 @@ class Audience:
     replaces: str
     replaced: str
     replace_ms: int
+    last_call: str
+    unanswered: str
 
     @classmethod
     def of(cls, row: Row[Any]) -> Audience:
@@ -95,7 +97,8 @@ def open_audiences(
     return found
 
 
-_TEXTS = ("told_name", "remote", "owner", "code", "reason", "waits", "leaving", "replaces", "replaced")
+_WORDS = ("code", "reason", "waits", "leaving", "replaces", "replaced", "last_call", "unanswered")
+_TEXTS = ("told_name", "remote", "owner", *_WORDS)
 _TIMES = ("owned_until_ms", "written_ms", "first_owed_ms", "reminded_ms", "replace_ms")
 _COUNTS = ("failures", "accepted", "applied", "rejected", "unknown_removed", "left_out")
 _EMPTY: dict[str, Any] = dict.fromkeys(_TEXTS, "") | dict.fromkeys((*_TIMES, *_COUNTS), 0)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from workers.connectors.audiences.store.written import StoreWatch
 
-STORE_SCHEMA: Final = "0009"
+STORE_SCHEMA: Final = "0010"
 """The newest version in `migrations/versions`; here too, so that Alembic is loaded only to upgrade."""
 _UPGRADE_LOCK: Final = 0x5E65_1ED6_AD
 """PostgreSQL's advisory lock for upgrades: any number, as long as it stays the same."""

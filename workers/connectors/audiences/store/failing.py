@@ -1,11 +1,13 @@
-"""Since when nothing comes of an audience's calls: a platform that fails for long is told of, not only waited for."""
+"""Since when nothing comes of an audience's calls, or looks: who fails for long is told of, and not only waited for."""
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import sqlalchemy as sa
 
+from workers.connectors.audiences.store import unanswered
 from workers.connectors.audiences.store.calls import open_calls, owes_anything
 from workers.connectors.audiences.store.tables import calls
 
@@ -20,14 +22,39 @@ _DAY_MS: Final = 86_400_000
 
 
 class Failing(NamedTuple):
-    """Why the last of the calls came to nothing."""
+    """Why the last of the calls, or looks, came to nothing."""
 
     code: str
     reason: str
 
 
 def for_a_day(connection: Connection, audience: Audience, now_ms: int) -> Failing | None:
-    """What is owed comes to nothing, call for call and from one to the last for a day; None where it does not."""
+    """What comes to nothing, time after time and from the first to the last for a day; None where nothing does."""
+    return _of_calls(connection, audience, now_ms) or _of_looks(connection, audience, now_ms)
+
+
+def unheard_look(connection: Connection, audience: Audience, now_ms: int) -> Failing | None:
+    """What comes to nothing since a while ago, and not only for a limit."""
+    found = unanswered.for_longest(connection, audience.id, now_ms)
+    return None if found is None or found[1].limited else Failing(found[1].code, found[1].reason)
+
+
+def _of_looks(connection: Connection, audience: Audience, now_ms: int) -> Failing | None:
+    found = unanswered.for_longest(connection, audience.id, now_ms)
+    if found is None:
+        return None
+    what, told = found
+    if told.last_ms - told.since_ms < _DAY_MS:
+        return None
+    since = f"since {datetime.fromtimestamp(told.since_ms / 1000, UTC):%Y-%m-%d %H:%M} UTC"
+    if what.isdigit():
+        reason = f"no look at a call has been answered {since} ({told.reason}); it counts as on its way until one is"
+        return Failing(told.code, reason)
+    return Failing(told.code, f"{told.reason}, each time {since} ({what}); it is tried on")
+
+
+def _of_calls(connection: Connection, audience: Audience, now_ms: int) -> Failing | None:
+    """What is owed comes to nothing, call for call."""
     if not audience.first_owed_ms or audience.first_owed_ms > now_ms - _DAY_MS:
         return None
     mine = calls.c.audience == audience.id

@@ -42,7 +42,8 @@ owned_until_ms   until then nobody renews it early, and nobody at all where it h
 lacks            rights that the platform did not grant, as it names them
 listed           what a list of the platform said last of all of ours, by its ids, at listed_ms (shared_list.py)"""
 
-_TEXTS = ("name", "told_name", "remote", "state", "owner", "code", "reason", "waits", "leaving", "replaces", "replaced")
+_WORDS = ("code", "reason", "waits", "leaving", "replaces", "replaced", "last_call", "unanswered")
+_TEXTS = ("name", "told_name", "remote", "state", "owner", *_WORDS)
 _NUMBERS = ("owned_until_ms", "served_ms", "written_ms", "first_owed_ms", "reminded_ms", "failures", "replace_ms")
 _COUNTS = ("accepted", "applied", "rejected", "unknown_removed", "left_out")
 
@@ -63,6 +64,8 @@ code, reason    why someone is needed, or what failed last; waits: what it waits
 leaving         what becomes of it once nothing is owed: "" or "delete"
 replaces        how far its members are replaced (store/replacing.py), since replace_ms; replaced: what its platform
                 calls that, or the list whose place it takes
+last_call       what the newest of its calls does, as in `ads_call.action`; "" where there was none
+unanswered      since when what is not answered, in JSON (store/unanswered.py); "" for nothing
 due_ms          when it must be looked at; NULL for not at all
 served_ms       when it was last looked at; written_ms: when it last cost a write; first_owed_ms: since when it owes;
 reminded_ms     when members were last looked for whom the platform would forget

@@ -6,7 +6,7 @@ knows that the owner's call is over as well, however the owner ended, and that n
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import sqlalchemy as sa
 
@@ -17,6 +17,10 @@ from workers.connectors.audiences.store.tables import audiences, calls, identifi
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
+
+
+OWNED_MS: Final = 300_000
+"""Milliseconds that an audience is owned for one look, and anew for its call: none takes so long (`http.py`)."""
 
 
 class Resting(NamedTuple):
