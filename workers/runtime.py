@@ -69,6 +69,7 @@ class Runtime:
     def _reset(self) -> None:
         # Unique per process start: a lease must never be mistaken for one of an earlier process (rule 12).
         self.owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(6)}"
+        self._unheard = ""
         self._applied: Applied | None = None
         self._lanes: Lanes | None = None
         self._router: Router | None = None
@@ -281,9 +282,11 @@ class Runtime:
         return {key: lacking.reason(settings[key], self._environ) for key in connectors if key in settings}
 
     def tick(self, who: str) -> Tick:
-        """What must be woken now."""
-        prefix = f"{self.owner}:{secrets.token_hex(4)}:"
-        return self._following(lambda: self.lanes.tick(prefix, who))
+        """What must be woken now. One whose answer was lost is sent again by its name, and so are its wake-ups."""
+        prefix = self._unheard = self._unheard or f"{self.owner}:{secrets.token_hex(4)}:"
+        tick = self._following(lambda: self.lanes.tick(prefix, who))
+        self._unheard = ""
+        return tick
 
     def _following(self, work: Callable[[], T]) -> T:
         """Does it by the applied revision; one that changes again and again while it is read is waited for."""

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import pytest
+from redis import ConnectionError  # noqa: A004 - Redis's own, as it would be raised
+
 from tests.integration.place import integration
 from workers.control.drain import drain
+from workers.lanes.store import Lanes
 from workers.runtime import Runtime
 
 if TYPE_CHECKING:
@@ -47,3 +51,21 @@ def test_a_revision_of_the_same_number_in_a_redis_that_was_emptied_is_followed(p
     assert place.redis.exists(place.keys.unwanted) == 0
     runtime.deliver("db", "t", 5)
     assert ("8", "1") in place.rows()
+
+
+def test_a_tick_that_failed_is_sent_again_by_its_name(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its wake-ups were given, and nobody heard of them."""
+    runtime = place.publish(integration())
+    place.add("7", 1)
+    tick = Lanes.tick
+
+    def unheard(self: Lanes, prefix: str, who: str) -> Any:
+        tick(self, prefix, who)
+        raise ConnectionError("gone")
+
+    with monkeypatch.context() as away:
+        away.setattr(Lanes, "tick", unheard)
+        with pytest.raises(ConnectionError):
+            runtime.tick("pulse")
+    assert [wake.queue for wake in runtime.tick("pulse").wakes] == ["route"]
+    assert runtime.tick("pulse").wakes == []

@@ -20,10 +20,6 @@ REFUSALS_SECONDS = 5.0
 LATE_LOOK_SECONDS = 1.0
 LATE_INTAKE_MS = 4_000
 LATE_LANE_MS = 15_000
-PERMIT_MS = 10_000
-"""What a wake-up costs whose permit was given and never told."""
-PERMITS_LOST = 2
-"""So many in a row: the command that makes it good may be sent twice as well."""
 
 
 def watch(world: World, cast: Cast) -> None:
@@ -121,9 +117,8 @@ class _Late:
         self._next = self._world.baton.now + LATE_LOOK_SECONDS
         now_ms = self._world.clock_us() // 1000
         intake, lanes = readings.oldest(self._world.real.peek())
-        lost_ms = PERMITS_LOST * PERMIT_MS if self._world.plan.groups != ("ledger",) else 0
-        if intake is not None and now_ms - intake > LATE_INTAKE_MS + lost_ms:
+        if intake is not None and now_ms - intake > LATE_INTAKE_MS:
             self._world.violation("an event waits to be routed though nobody but the ledger is slow")
         # What waited for its router may wait for its deliverer, too.
-        if lanes is not None and now_ms - lanes > LATE_LANE_MS + lost_ms + self._world.plan.settings.timeout_s * 1000:
+        if lanes is not None and now_ms - lanes > LATE_LANE_MS + self._world.plan.settings.timeout_s * 1000:
             self._world.violation("an operation waits long after its time though commands were only repeated")

@@ -276,7 +276,7 @@ class Lanes:
         self.redis.zrem(self.keys.permits(queue), token)
 
     def tick(self, prefix: str, who: str) -> Tick:
-        """What must be woken now: `who` is "pulse", "beat" or "task"; `prefix` makes tokens unique."""
+        """What must be woken now, for "pulse", "beat" or "task"; `prefix` makes tokens unique, and names this tick."""
         reply = self._call("tick", prefix, PERMIT_MS, LONGEST_SLEEP_MS, who, LEASE_MS)
         triples = zip(reply[3::3], reply[4::3], reply[5::3], strict=True)
         wakes = [Wake(queue.decode(), token.decode(), int(limit)) for queue, token, limit in triples]

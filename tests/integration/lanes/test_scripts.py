@@ -583,6 +583,19 @@ def test_no_more_wakeups_than_the_connector_serves_at_once(bench: Bench) -> None
     assert bench.lanes().tick("b:", "task").wakes == []
 
 
+def test_a_tick_that_is_sent_again_tells_of_the_wakeups_that_nobody_heard_of(bench: Bench) -> None:
+    """Until their permits ran out, ten seconds later, nobody was woken for what was due."""
+    for n in range(3):
+        bench.append(10, f"{n}")
+    first = bench.lanes().tick("a:", "task").wakes
+    bench.append(10, "more")
+    again = bench.lanes().tick("a:", "task").wakes
+    assert len(first) == 3
+    assert again[:3] == first
+    assert len({wake.token for wake in again}) == 4
+    assert bench.lanes().tick("b:", "task").wakes == []
+
+
 def test_a_late_wakeup_finds_no_room(bench: Bench) -> None:
     """Its permit has expired and others took its place: it may not serve a fifth lane."""
     for n in range(10):

@@ -1,7 +1,7 @@
 -- What must be woken now, and when to look again. The pulse, beat's sweep and every task's end run the same
 -- (rules 26a, 26b); any number of them is harmless, because a wake-up is a permit.
 --
--- ARGV  3 prefix for new tokens  4 permit's ms  5 longest sleep in ms  6 who asks: 'pulse', 'beat' or 'task'
+-- ARGV  3 prefix for new tokens, the same where the same tick is sent again  4 permit's ms  5 longest sleep in ms  6 who asks: 'pulse', 'beat' or 'task'
 --       7 lease ms
 -- Returns {ms to sleep, last id of the intake, last id of the bell, then for each wake-up: queue, token, limit}
 -- where `limit` is how many messages the queue may hold; {'stale'} for another revision.
@@ -48,7 +48,8 @@ local function last_id(key)
   return newest and newest[1] or '0-0'
 end
 
--- Sends up to `wanted` wake-ups, no more at once than the queue has permits for.
+-- Sends up to `wanted` wake-ups, no more at once than the queue has permits for. A tick whose answer nobody heard, and
+-- that is sent again, tells of what it gave: those wake-ups would be missed until their permits run out.
 local function wake(queue, wanted, limit)
   local permits = permits_key(queue)
   redis.call('ZREMRANGEBYSCORE', permits, '-inf', now)
@@ -56,16 +57,25 @@ local function wake(queue, wanted, limit)
   for _, token in ipairs(redis.call('ZRANGEBYSCORE', permits, '(' .. now + ttl, '+inf')) do
     redis.call('ZADD', permits, now + ttl, token)
   end
-  local room = limit - redis.call('ZCARD', permits)
-  for _ = 1, math.min(wanted, room) do
+  local function send(token)
     made = made + 1
-    local token = prefix .. made
-    redis.call('ZADD', permits, now + ttl, token)
     reply[#reply + 1] = queue
     reply[#reply + 1] = token
     reply[#reply + 1] = limit
   end
-  if wanted > room then
+  local all, given = redis.call('ZRANGE', permits, 0, -1), 0
+  for _, token in ipairs(all) do
+    if string.sub(token, 1, #prefix) == prefix then
+      given = given + 1
+      send(token)
+    end
+  end
+  local room = limit - #all
+  for number = given + 1, math.min(wanted, given + room) do
+    redis.call('ZADD', permits, now + ttl, prefix .. number)
+    send(prefix .. number)
+  end
+  if wanted - given > room then
     local oldest = redis.call('ZRANGE', permits, 0, 0, 'WITHSCORES')
     sooner(tonumber(oldest[2]))
   end
