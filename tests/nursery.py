@@ -81,11 +81,17 @@ class Born:
             os.kill(self.pid, sig)
 
     def _look(self, seconds: float) -> int | None:
-        if self.returncode is None and select.select([self._end], [], [], seconds)[0]:
+        if self.returncode is None and self._has_ended(seconds):
             told = os.read(self._end, 100)
             os.close(self._end)
             self.returncode = int(told) if told else -signal.SIGKILL  # its nursery was killed, and it with that
         return self.returncode
+
+    def _has_ended(self, seconds: float) -> bool:
+        # Not select(), which knows no file beyond the first 1,024 of a process.
+        end = select.poll()
+        end.register(self._end, select.POLLIN)
+        return bool(end.poll(seconds * 1000))
 
 
 class Nursery:

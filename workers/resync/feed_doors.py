@@ -148,8 +148,11 @@ def _argument(text: str) -> str:
 def _printed(process: subprocess.Popen[bytes], timeout: float) -> Generator[bytes]:
     out = process.stdout
     assert out is not None  # noqa: S101 - a pipe was asked for
+    # Not select(), which knows no file beyond the first 1,024 of a process.
+    answers = select.poll()
+    answers.register(out, select.POLLIN)
     while True:
-        if not select.select([out], [], [], timeout)[0]:
+        if not answers.poll(timeout * 1000):
             raise subprocess.TimeoutExpired("", timeout)
         chunk = os.read(out.fileno(), CHUNK)
         if not chunk:

@@ -81,7 +81,6 @@ class EndedRun:
     quarantined: int
     outcome: str
     reason: str
-    code: str
 
     @classmethod
     def of(cls, run: Resynced) -> EndedRun:

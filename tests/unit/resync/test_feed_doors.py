@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import resource
 import sys
+from contextlib import ExitStack
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,6 +22,7 @@ from workers.settings.feeds import FeedSettings
 if TYPE_CHECKING:
     from pathlib import Path
 
+FILES = 1_100
 BODY = b'{"_id": 1}\n{"_id": 2}\n{"end": true, "count": 2}\n'
 
 
@@ -168,6 +172,23 @@ def test_an_id_is_no_way_up_in_an_address(segment: str) -> None:
 def test_an_id_is_no_option_of_a_program(tmp_path: Path) -> None:
     with pytest.raises(TargetError, match="which a program takes for an option"):
         told(feed("", *program(tmp_path, "")), "--help")
+
+
+def test_a_program_is_heard_by_a_process_with_very_many_files(tmp_path: Path) -> None:
+    """select() knows none beyond the first 1,024: a worker with so many connections failed every run."""
+    settings = feed("", *program(tmp_path, f"import sys; sys.stdout.buffer.write({BODY!r})"))
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = FILES + 200
+    if hard not in (resource.RLIM_INFINITY, -1) and hard < wanted:
+        pytest.skip(f"this machine allows {hard} files")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), hard))
+    try:
+        with ExitStack() as files:
+            for _ in range(FILES):
+                files.enter_context(Path(os.devnull).open("rb"))
+            assert len(told(settings)) == 2
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def test_a_program_runs_only_where_the_process_says_so(tmp_path: Path) -> None:
