@@ -57,7 +57,7 @@ def test_a_probe_that_is_refused_the_password_holds_the_connector_and_closes_the
     assert len(probes) == 1
 
     redis.hset(keys.connector("crm"), "hold_until", 1)
-    deliverer._try_to_connect = lambda: None
+    deliverer._connect = lambda: None
     job.ends_right()
     assert not redis.hexists(keys.connector("crm"), "hold_until")
 
