@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,7 +13,9 @@ from tests.integration.jobs import Job, add, clear
 from tests.model import profiles
 from workers.connectors.sql.connector import PooledSession
 from workers.control.pause import NotSettled, pause
-from workers.errors import ErrorClass, TargetError
+from workers.delivery.turn import Failed
+from workers.errors import ErrorClass, Phase, TargetError
+from workers.lanes import More
 from workers.lanes.store import Lanes
 from workers.settings import load, revision
 
@@ -72,6 +75,37 @@ def before_settling(monkeypatch: pytest.MonkeyPatch, which: int, does: Callable[
         return settle(self, settlement)
 
     monkeypatch.setattr(Lanes, "settle", settles)
+
+
+def after_settling(monkeypatch: pytest.MonkeyPatch, which: int, answers: Callable[[More], object]) -> None:
+    """What its deliverer is answered to this settlement, counted from 0, which Redis has done."""
+    settle, number = Lanes.settle, iter(range(1000))
+
+    def settles(self: Lanes, settlement: Settlement) -> Any:
+        answer = settle(self, settlement)
+        if next(number) != which:
+            return answer
+        assert isinstance(answer, More)
+        return answers(answer)
+
+    monkeypatch.setattr(Lanes, "settle", settles)
+
+
+class Dies(BaseException):
+    """A process ends."""
+
+
+def raises(error: BaseException) -> Any:
+    raise error
+
+
+def another_goes_on(job: Job) -> None:
+    """As if the lease of the one before were over."""
+    redis, keys = job.installation.redis, job.installation.keys
+    redis.hset(keys.lane("members", "1"), "until", 0)
+    redis.zadd(keys.full("members"), {"1": 0}, xx=True)
+    redis.zadd(keys.next("crm"), {"members": 0})
+    job.runtime = job.installation.runtime()
 
 
 def test_a_batch_is_settled_while_the_next_one_is_executed(filled: Job, steps: list[str]) -> None:
@@ -179,3 +213,80 @@ def test_a_batch_of_which_nothing_is_sent_is_settled_behind_the_one_in_front_of_
     assert job.target.members() == {("1", str(n)) for n in range(200) if not 50 <= n < 100}
     assert steps[:5] == ["sent", "answered", "committed", "settled", "settled"]
     assert len({each.first for each in job.tries()}) == 4
+
+
+@on_servers
+@pytest.mark.parametrize("error", [ConnectionError("gone"), MemoryError(), Dies()], ids=["redis", "memory", "death"])
+@pytest.mark.parametrize("is_done", [True, False], ids=["done", "not done"])
+def test_what_ends_a_deliverer_at_a_settlement_ends_it_before_the_next_commit(
+    filled: Job, monkeypatch: pytest.MonkeyPatch, error: BaseException, *, is_done: bool
+) -> None:
+    """Whether Redis has settled the batch or not, another deliverer goes on with the first one that is not."""
+    with monkeypatch.context() as patched:
+        happens = after_settling if is_done else before_settling
+        happens(patched, 1, lambda *_: raises(error))
+        with pytest.raises(type(error)):
+            filled.runtime.deliver("crm", "t", 5)
+    assert len(filled.target.members()) == 100
+    assert filled.installation.backlog() == (125 if is_done else 175)
+    another_goes_on(filled)
+    filled.ends_right()
+    assert filled.set_aside() == {}
+
+
+@on_servers
+def test_a_lane_of_which_more_cannot_be_read_is_held_before_the_next_commit(
+    filled: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patched:
+        after_settling(patched, 1, lambda answer: replace(answer, chunks=[b"no chunk of ours"]))
+        result = filled.runtime.deliver("crm", "t", 5)
+    assert isinstance(result, Failed)
+    assert result.code == "segsync chunk"
+    assert len(filled.target.members()) == 100
+    assert filled.installation.backlog() == 125
+
+
+@on_servers
+def test_a_settlement_that_is_sent_twice_beside_the_next_batch_counts_once(
+    filled: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settle = Lanes.settle
+    monkeypatch.setattr(Lanes, "settle", lambda self, done: [settle(self, done), settle(self, done)][1])
+    filled.runtime.deliver("crm", "t", 5)
+    filled.let_timeouts_pass()
+    filled.runtime.deliver("crm", "t", 5)
+    assert filled.target.members() == filled.model.members
+    assert [(each.outcome, each.operations) for each in filled.tries()] == [*4 * [("delivered", 50)], ("delivered", 25)]
+
+
+@on_servers
+@pytest.mark.parametrize("is_there", [True, False])
+def test_what_fails_behind_a_batch_is_counted_as_its_own(
+    filled: Job, monkeypatch: pytest.MonkeyPatch, *, is_there: bool
+) -> None:
+    """Nobody hears of the second COMMIT: what was tried is that batch, once, and nothing of the one in front of it."""
+    commit, number = PooledSession.commit, iter(range(100))
+
+    def commits(self: PooledSession) -> None:
+        is_second = next(number) == 1
+        if is_there or not is_second:
+            commit(self)
+        if is_second:
+            raise TargetError(ErrorClass.AMBIGUOUS, "sim", "the link was lost", phase=Phase.COMMIT)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(PooledSession, "commit", commits)
+        filled.runtime.deliver("crm", "t", 5)
+    redis, keys = filled.installation.redis, filled.installation.keys
+    lane: Any = redis.hgetall(keys.lane("members", "1"))
+    first, second = filled.tries()
+    assert (first.outcome, second.outcome, second.attempt) == ("delivered", "retry", 1)
+    assert lane[b"done"].decode() == first.last
+    assert lane[b"attempts"] == b"1"
+    assert lane[b"to"].decode() >= second.last
+    assert b"passed" not in lane, "it may be there"
+    assert len(filled.target.members()) == (100 if is_there else 50)
+    redis.hdel(keys.lane("members", "1"), "retry")
+    another_goes_on(filled)
+    filled.ends_right()
