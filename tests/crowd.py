@@ -8,7 +8,7 @@ from workers.events.event import Kind
 from workers.lanes import Lanes, Operation, pack
 from workers.lanes.keys import Keys
 from workers.lanes.lease import ROUTE
-from workers.lanes.messages import Move, Run
+from workers.lanes.moves import Move, Run
 
 if TYPE_CHECKING:
     from redis import Redis

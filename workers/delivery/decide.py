@@ -140,14 +140,11 @@ def decide(error: TargetError, tried: FailedTry = NOTHING_TRIED, *, chance: floa
     return _TABLE[error.error_class](error, tried, later)
 
 
-_PASSES = frozenset({ErrorClass.RETRY, ErrorClass.AMBIGUOUS})
-
-
 def _of_no_profile(error: TargetError, tried: FailedTry, later: Later) -> Outcome:
     """The lane's lock or its position failed, or nobody was told: no profile is at fault, whatever the code says."""
     if error.error_class is ErrorClass.HOLD:
         return _hold(error)
-    passes = error.error_class in _PASSES or tried.attempts + 1 < UNSURE_TRIES
+    passes = error.error_class is ErrorClass.RETRY or tried.attempts + 1 < UNSURE_TRIES
     return later if passes else Hold(error.level)
 
 

@@ -40,6 +40,7 @@ from workers.delivery.failures import (
 )
 from workers.delivery.leases import Lease, now
 from workers.delivery.probing import try_to_connect
+from workers.delivery.records import Took
 from workers.delivery.room import only_counted
 from workers.delivery.settlement import CLOSING_IN, Settlements
 from workers.delivery.together import Together
@@ -206,19 +207,21 @@ class Deliverer:
                 receipt = failure
             if before is not None and (over := before.settle()) is not None:
                 self._attempts.discard()
+                if over.stopped:
+                    self._settlements.undone(turn)
                 return over
             if isinstance(receipt, Exception):
                 return self._went_wrong(turn, batch, started, receipt)
             overlaps = self._overlapping and self._attempts.takes_several
             follows = turn.follows(batch, receipt) if overlaps else None
-            settle = partial(self._settlements.settle, turn, batch, receipt, started, goes_on=follows is not None)
+            took = Took(started, time.time())
+            settle = partial(self._settlements.settle, turn, batch, receipt, took, under_way=follows is not None)
             if follows is None:
                 return settle()
             before, batch = Unsettled(settle), follows
 
     def _try(self, turn: Turn, batch: Batch, before: Unsettled | None) -> Receipt:
-        refused = self._unusable(turn, batch)
-        if refused:
+        if refused := self._unusable(turn, batch):
             raise Unfit(refused)
         # What ends whoever touches it, and is there already, is not touched again.
         shown = batch.bare if turn.deadly else batch
@@ -246,7 +249,8 @@ class Deliverer:
         outcome = decide(error, tried, chance=random.random())  # noqa: S311 - jitter, no secret
         if isinstance(outcome, AskOthers):
             error, outcome, passes = self._inquiries.judge(turn, batch, kind, error, tried, outcome)
-            turn.passed |= {kind.label} if passes else set()
+            if passes:
+                turn.others_pass(batch, kind.label)
         if isinstance(outcome, SetAside):
             return self._refused(turn, batch, started, error, unasked=outcome.unasked)
         return self._settlements.give_back(turn, batch, started, error, outcome)

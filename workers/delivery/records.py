@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from msgspec import structs
 
@@ -24,16 +24,22 @@ if TYPE_CHECKING:
     from workers.integrations import Ordering
 
 
+class Took(NamedTuple):
+    """From when until when a batch was with its target, in Unix seconds."""
+
+    started: float
+    ended: float
+
+
 @dataclass(frozen=True, slots=True)
 class Done:
     """What was done with a batch that is settled.
 
-    started  Unix seconds
     idle     operations for which no query is configured
     runs     the queries that were committed, and those of which nothing was sent
     """
 
-    started: float
+    took: Took
     idle: int = 0
     runs: list[QueryRun] = field(default_factory=list)
 
@@ -45,7 +51,7 @@ def delivered(connector: str, lease: Lease, batch: Batch, rejected: int, done: D
         lease,
         batch,
         attempts,
-        done.started,
+        done.took,
         moot=batch.moot + done.idle,
         rejected=rejected,
         runs=done.runs,
@@ -64,9 +70,8 @@ def failed(
 ) -> Delivery:
     """A batch that was not committed, as far as we know."""
     outcome = "held" if held else "retry"
-    record = _delivery(
-        connector, lease, batch, attempts, started, outcome=outcome, code=error.code, reason=error.reason
-    )
+    took = Took(started, time.time())
+    record = _delivery(connector, lease, batch, attempts, took, outcome=outcome, code=error.code, reason=error.reason)
     return structs.replace(record, event_type=error.event_type)
 
 
@@ -75,7 +80,7 @@ def _delivery(
     lease: Lease,
     batch: Batch,
     attempts: int,
-    started: float,
+    took: Took,
     *,
     outcome: str = "delivered",
     moot: int = 0,
@@ -84,7 +89,7 @@ def _delivery(
     reason: str = "",
     runs: list[QueryRun] | None = None,
 ) -> Delivery:
-    ended = time.time()
+    started, ended = took
     return Delivery(
         uid=new_uid(),
         integration=lease.integration,

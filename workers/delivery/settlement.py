@@ -18,13 +18,13 @@ from workers.delivery.batch import Rejected
 from workers.delivery.decide import Halve, Hold, Later, OpenCircuit, for_anybody, next_limit
 from workers.delivery.failures import REFUSED_ALIKE, as_query_fault, most_are_refused
 from workers.delivery.leases import now
-from workers.delivery.records import Done, delivered, failed, set_aside
+from workers.delivery.records import Done, Took, delivered, failed, set_aside
 from workers.delivery.room import only_counted
 from workers.delivery.superseding import Past
 from workers.delivery.turn import Failed, Following, Over
 from workers.errors import HoldLevel
 from workers.failpoints import reach
-from workers.lanes import Alike, Lost, More, Systemic
+from workers.lanes import Alike, Lost, More, Stop, Systemic
 from workers.lanes.messages import Release, Settlement
 from workers.log import BATCH_FAILED, HOLD_OVER, LANE_TAKEN_OVER, SET_ASIDE, tell
 from workers.outcomes import encode
@@ -77,51 +77,51 @@ class Settlements:
         self._lanes = lanes
         self.settled = 0
 
-    def settle(
-        self, turn: Turn, batch: Batch, receipt: Receipt, started: float, *, goes_on: bool = False
-    ) -> Over | None:
-        """Trims the lane up to the batch and records it; None where the turn goes on.
-
-        goes_on  whether it is to, though its time may be over by now: what comes next has begun
-        """
-        told = self._told(turn, batch, receipt, started, goes_on=goes_on)
+    def settle(self, turn: Turn, batch: Batch, receipt: Receipt, took: Took, *, under_way: bool = False) -> Over | None:
+        """Trims the lane up to the batch, and records it; None where the turn goes on, or with what is `under_way`."""
+        told = self._told(turn, batch, receipt, took, under_way=under_way)
         sent = now()
         answer = self._lanes.settle(told.message)
         reach(failpoints.AFTER_SETTLE)
         self.settled += 1
         _tell(turn, told, answer)
         if not isinstance(answer, More):
-            return Over()
+            return Over(stopped=isinstance(answer, Stop))
         turn.lease.extend(sent)
         turn.goes_on_after(batch, answer, told.following, lifted=bool(receipt.queries))
         return None
 
     def settle_all(self, done: Sequence[tuple[Turn, Batch, Receipt]], started: float) -> None:
         """The same for lanes that were delivered together, each with its share of the time; their turns are over."""
-        share = (time.time() - started) / len(done)
+        ended = time.time()
+        share = (ended - started) / len(done)
         told = []
         for turn, batch, receipt in done:
             turn.ends = 0.0
-            told.append(self._told(turn, batch, receipt, time.time() - share))
+            told.append(self._told(turn, batch, receipt, Took(ended - share, ended)))
         answers = self._lanes.settle_all([each.message for each in told])
         reach(failpoints.AFTER_SETTLE)
         self.settled += len(done)
         for (turn, _, _), each, answer in zip(done, told, answers, strict=True):
             _tell(turn, each, answer)
 
-    def _told(self, turn: Turn, batch: Batch, receipt: Receipt, started: float, *, goes_on: bool = False) -> _Told:
+    def _told(self, turn: Turn, batch: Batch, receipt: Receipt, took: Took, *, under_way: bool = False) -> _Told:
         rejected = [*batch.aside, *_left_out(batch, receipt)]
         past = Past(turn.open > 0, turn.buffer.still_open, turn.buffer.overtaken)
         ordering = turn.integration.ordering
         counted = only_counted(self._lanes, turn, (each.operation.sequence for each in rejected))
         idle = receipt.idle > 0
         entries, change = set_aside(turn.lease, batch, rejected, ordering, past, idle=idle, counted=counted)
-        done = Done(started, receipt.idle, [*receipt.queries, *receipt.unsent])
+        done = Done(took, receipt.idle, [*receipt.queries, *receipt.unsent])
         record = delivered(self._connector, turn.lease, batch, len(rejected), done, turn.attempts)
         following = _following(turn, batch, frozenset(run.event_type for run in receipt.queries))
         message = _settlement(turn, batch, following, [record, *entries], change, receipt)
-        message = replace(message, counted=len(counted), go_on=message.go_on or goes_on)
+        message = replace(message, counted=len(counted), under_way=under_way)
         return _Told(message, following, rejected)
+
+    def undone(self, turn: Turn) -> None:
+        """Gives back a lane in which a batch was under way when it had to stop: what was sent stays known as tried."""
+        self._lanes.release(Release(turn.lease.integration, turn.lease.segment, turn.lease.claim, "failed"))
 
     def set_aside(
         self, turn: Turn, batch: Batch, rejections: Sequence[Rejection], started: float, counts: Counts

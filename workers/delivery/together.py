@@ -128,6 +128,7 @@ class Together:
                 turns[lease.claim] = self._turns.begin(each, lease)
             return self._serve(list(turns.values()), served, alone)
         except UnreadableChunk:
+            self._attempts.discard()
             self._give_back(leases)  # which it is, is found and told when each is served alone
             return None
         except RedisError:

@@ -52,9 +52,13 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class Over:
-    """The lane is not ours any more; `failure` where a try failed."""
+    """The lane is not ours any more; `failure` where a try failed.
+
+    stopped  it is still, until what is under way is undone
+    """
 
     failure: Failed | None = None
+    stopped: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +140,12 @@ class Turn:
     def batch_after(self, batch: Batch, how: BatchPolicy) -> Batch | None:
         """The one behind this one, if it is sure which that will be once this one is settled."""
         return None if self.limit is not None or self.open else self.buffer.cut_ahead(batch, how)
+
+    def others_pass(self, batch: Batch, kind: str) -> None:
+        """For the first time since it began to fail: tries before that say nothing of who stands alone."""
+        if batch.alone is not None and kind not in self.passed:
+            self.attempts = 0
+        self.passed |= {kind}
 
     def tries_at_once(self, batch: Batch) -> int:
         """How many in a row this one's is, of what stands alone; 0 for the first try."""

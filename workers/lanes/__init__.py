@@ -6,7 +6,8 @@ atomically, and `store.py` calls them with `messages.py`. The rules are rules 5 
 
 from workers.lanes.answers import Alike
 from workers.lanes.chunks import Operation, pack, unpack
-from workers.lanes.messages import Claimed, Idle, Lost, More, Probe, Rest, Run, Systemic
+from workers.lanes.messages import Claimed, Idle, Lost, More, Probe, Rest, Stop, Systemic
+from workers.lanes.moves import Run
 from workers.lanes.store import Lanes
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "Probe",
     "Rest",
     "Run",
+    "Stop",
     "Systemic",
     "pack",
     "unpack",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
-from workers.lanes.messages import Claimed, Lost, More, Rest, Systemic
+from workers.lanes.messages import Claimed, Lost, More, Rest, Stop, Systemic
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -81,11 +81,14 @@ def claimed(claim: str, answer: list[Any]) -> Claimed:
     )
 
 
-def settled(answer: list[Any]) -> More | Rest | Lost:
+_ENDS: Final[dict[bytes, type[Rest | Stop | Lost]]] = {b"lost": Lost, b"stop": Stop, b"rest": Rest, b"empty": Rest}
+
+
+def settled(answer: list[Any]) -> More | Rest | Stop | Lost:
     """How a turn goes on, as settle.lua says."""
     if answer[0] == b"more":
         return More(answer[1].decode(), answer[2].decode(), answer[3], bool(answer[4]), answer[5:])
-    return Lost() if answer[0] == b"lost" else Rest()
+    return _ENDS[answer[0]]()
 
 
 def text_of(answer: object) -> str | None:

@@ -20,7 +20,7 @@ def settlement(done: Settlement, lease_ms: int, budget_bytes: int) -> list[objec
         "" if done.next_ms is None else done.next_ms,
         done.held_operations,
         done.held_chunks,
-        int(done.go_on),
+        2 if done.under_way else int(done.go_on),
         lease_ms,
         budget_bytes,
         "" if done.limit is None else done.limit,

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from redis import Redis
 
-    from workers.lanes.messages import InEntry
+    from workers.lanes.moves import InEntry
 
 FIRST: Final = 120
 """Entries that the script reads, in pages of 8, 16, 32 and 64: giants must not pile up in its memory."""

@@ -11,72 +11,6 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
-    """Operations of one segment for the same integrations, on their way into the lanes.
-
-    kept  whether they may not be dropped where the backlog is full: they come out of the quarantine
-    mark  "RUN NONCE" where it is the mark of a resync's run, which stands alone, or ""
-    """
-
-    segment: str
-    operations: int
-    head_ms: int
-    bar: str
-    clear: str
-    chunk: bytes
-    integrations: Sequence[str]
-    kept: bool = False
-    mark: str = ""
-
-
-InEntry = bytes | list[bytes]
-"""What stands in an entry of the intake: its only field `event`, or [field, value, ...] where there are others."""
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """The beginning of the intake.
-
-    position     how far it has been moved, as `Move.position` said
-    quarantined  open entries of the quarantine that never reached an integration
-    now_ms       Redis's clock
-    entries      (id, what stands in it)
-    """
-
-    position: str
-    quarantined: int
-    now_ms: int
-    entries: list[tuple[bytes, InEntry]] = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Move:
-    """One step of the intake: what `append` does at once.
-
-    owner      who has the lease of the routing
-    read_from  the position as it was read
-    last_id    the last entry that is moved as a whole: the intake is trimmed up to it
-    resync     (integration, segment, sequence) of what came into a scope
-    ignored    fields that mean nothing to segsync
-    """
-
-    owner: str
-    read_from: str
-    position: str
-    last_id: str
-    runs: Sequence[Run] = ()
-    segments: Sequence[tuple[str, bytes]] = ()
-    unwanted: Sequence[tuple[str, int]] = ()
-    resync: Sequence[tuple[str, str, str]] = ()
-    left: Sequence[tuple[str, str]] = ()
-    events: int = 0
-    operations: int = 0
-    ignored: int = 0
-    quarantined: int = 0
-    records: Sequence[bytes] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class Claimed:
     """A lane that is ours until its lease ends, with the operations handed out.
 
@@ -153,6 +87,11 @@ class More:
 
 
 @dataclass(frozen=True, slots=True)
+class Stop:
+    """The batch is settled, and what is under way behind it is not to be committed; the lane is still the claim's."""
+
+
+@dataclass(frozen=True, slots=True)
 class Rest:
     """The lane is not ours any more; it is empty, or waits for its time."""
 
@@ -174,7 +113,11 @@ class Systemic:
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
-    """What a deliverer says when it is done with a batch, and what it still holds; see settle.lua."""
+    """What a deliverer says when it is done with a batch, and what it still holds; see settle.lua.
+
+    go_on      whether it would serve the lane's next batch
+    under_way  whether that one has been sent already, and waits for this to be committed
+    """
 
     integration: str
     segment: str
@@ -186,6 +129,7 @@ class Settlement:
     held_operations: int
     held_chunks: int
     go_on: bool
+    under_way: bool = False
     limit: int | None = None
     suspect: str = ""
     passed: AbstractSet[str] = frozenset()

@@ -13,7 +13,8 @@ from workers.lanes.arguments import giving_back, settlement
 from workers.lanes.chunks import StillOpen
 from workers.lanes.intake import FIRST, read_on
 from workers.lanes.keys import Keys
-from workers.lanes.messages import Ended, Idle, Probe, Reading, Tick, Waiting, Wake
+from workers.lanes.messages import Ended, Idle, Probe, Tick, Waiting, Wake
+from workers.lanes.moves import Reading
 from workers.lanes.server_info import read_info
 
 if TYPE_CHECKING:
@@ -28,13 +29,14 @@ if TYPE_CHECKING:
         Compaction,
         Lost,
         More,
-        Move,
         Release,
         Requeue,
         Rest,
         Settlement,
+        Stop,
         Systemic,
     )
+    from workers.lanes.moves import Move
 
 LEASE_MS = max(2_000, int(os.environ.get("SEGSYNC_LEASE_MS", "30000")))
 """How long a deliverer or router may be silent before another takes over (rule 12).
@@ -187,11 +189,11 @@ class Lanes:
         was = self._call("circuit", connector, "close", "", "", 0, hold)
         return Ended(was[0], was[1], f"{was[2].decode()}: {was[3].decode()}") if was else None
 
-    def settle(self, done: Settlement) -> More | Rest | Lost:
+    def settle(self, done: Settlement) -> More | Rest | Stop | Lost:
         """Trims what is done with, records it, and says how the turn goes on."""
         return settled(self._call("settle", *settlement(done, LEASE_MS, BUDGET_BYTES)))
 
-    def settle_all(self, done: Sequence[Settlement]) -> list[More | Rest | Lost]:
+    def settle_all(self, done: Sequence[Settlement]) -> list[More | Rest | Stop | Lost]:
         """As `settle`, for each of several lanes."""
         calls = [settlement(each, LEASE_MS, BUDGET_BYTES) for each in done]
         return [settled(reply) for reply in self._call_all("settle", calls)]

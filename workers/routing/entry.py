@@ -16,7 +16,7 @@ from workers.events.usual import UsualEvent
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from workers.lanes.messages import InEntry
+    from workers.lanes.moves import InEntry
 
 EVENT, RETRY, MARK = b"event", b"retry", b"mark"
 NO_EVENT = "the entry has no field 'event'; expected XADD ... event '{...}'"

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from workers.events.sequence import Sequence
     from workers.lanes import Lanes
     from workers.lanes.lease import Held, Leases
-    from workers.lanes.messages import InEntry, Reading
+    from workers.lanes.moves import InEntry, Reading
     from workers.outcomes import Quarantined
     from workers.routing.routes import Judgement
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from workers.events.event import Kind
 from workers.lanes.chunks import MARK, MARK_INDEX, MAX_BYTES, MAX_OPERATIONS, Operation, pack
-from workers.lanes.messages import Move, Run
+from workers.lanes.moves import Move, Run
 from workers.lanes.store import BUDGET_BYTES
 from workers.outcomes import Quarantined, Record, Resolved, encode
 from workers.routing.position import Position

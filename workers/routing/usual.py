@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from collections.abc import Sequence as Several
 
-    from workers.lanes.messages import InEntry
+    from workers.lanes.moves import InEntry
     from workers.routing.routes import Known
     from workers.routing.transfer import Transfer
 

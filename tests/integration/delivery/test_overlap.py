@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -146,21 +147,66 @@ def test_nothing_is_committed_behind_what_redis_was_not_told(
     assert filled.installation.backlog() == 0
 
 
+def pauses(job: Job) -> None:
+    """Whoever waits for its lanes to be served no more would wait for what is under way."""
+    with contextlib.suppress(NotSettled):
+        pause(job.installation.redis, job.installation.keys, "members", patience=0)
+
+
 @on_servers
 def test_nothing_is_committed_in_a_lane_that_is_to_rest(filled: Job, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is paused between the COMMIT of a batch and its settlement, when the next one is with the target."""
-    redis, keys = filled.installation.redis, filled.installation.keys
+    """It is paused between the COMMIT of a batch and its settlement, when the next one is with the target.
 
-    def pauses() -> None:
-        with contextlib.suppress(NotSettled):
-            pause(redis, keys, "members", patience=0)
+    The lane is served until that is undone: an ALTER after `pause` would else wait for it.
+    """
+    redis, keys = filled.installation.redis, filled.installation.keys
+    discard, served = PooledSession.discard, list[bytes | None]()
+
+    def discards(self: PooledSession) -> None:
+        served.append(redis.hget(keys.lane("members", "1"), "owner"))
+        discard(self)
 
     with monkeypatch.context() as patched:
-        before_settling(patched, 1, pauses)
+        before_settling(patched, 1, lambda: pauses(filled))
+        patched.setattr(PooledSession, "discard", discards)
         filled.runtime.deliver("crm", "t", 5)
+    assert served
+    assert served[0] is not None
+    assert redis.hget(keys.lane("members", "1"), "owner") is None
     assert len(filled.target.members()) == 100
     assert filled.installation.backlog() == 125
     assert [each.outcome for each in filled.tries()] == ["delivered"] * 2
+
+
+@pytest.mark.parametrize("target", ["mysql"], indirect=True)
+def test_what_a_table_without_transactions_has_is_known_as_tried(filled: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is undone there: told once more as if it were new, all of it was refused for its key."""
+    filled.target.run("ALTER TABLE member MODIFY client_id varchar(50) NOT NULL, ENGINE = MyISAM")
+    before_settling(monkeypatch, 1, lambda: pauses(filled))
+    filled.runtime.deliver("crm", "t", 5)
+    redis, lane = filled.installation.redis, filled.installation.keys.lane("members", "1")
+    done, to = redis.hmget(lane, "done", "to")
+    assert to is not None
+    assert done is not None
+    assert to > done
+    assert len(filled.target.members()) == 150
+
+
+@on_servers
+def test_a_batch_took_as_long_as_it_was_with_the_target(filled: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And not until it was settled, for which the next one has to be sent."""
+    begin, begun = PooledSession.begin, iter(range(1000))
+
+    def begins(self: PooledSession, lock: str | None, patience: float) -> None:
+        begin(self, lock, patience)
+        if next(begun) == 1:
+            time.sleep(1.0)
+
+    monkeypatch.setattr(PooledSession, "begin", begins)
+    filled.runtime.deliver("crm", "t", 5)
+    first, second, *_ = filled.tries()
+    assert second.duration_us >= 1_000_000
+    assert first.started_ms + first.duration_us / 1000 <= second.started_ms + 2
 
 
 @on_servers

@@ -11,7 +11,8 @@ from tests.integration.lanes.test_scripts import NOW, Bench
 from workers.events.event import Kind
 from workers.lanes import Claimed, Idle, Operation, pack
 from workers.lanes.lease import UPKEEP
-from workers.lanes.messages import Move, Release, Run
+from workers.lanes.messages import Release
+from workers.lanes.moves import Move, Run
 
 if TYPE_CHECKING:
     import redis

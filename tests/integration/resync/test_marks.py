@@ -13,7 +13,7 @@ from workers.integrations import Ordering
 from workers.lanes import Claimed, Idle, Operation, pack
 from workers.lanes.chunks import MARK, MARK_INDEX, unpack
 from workers.lanes.lease import RESYNC
-from workers.lanes.messages import Move, Run
+from workers.lanes.moves import Move, Run
 from workers.lanes.runs import ReadingLost, ResyncRuns
 from workers.monitoring.tracing import Sought, in_lane
 from workers.resync.telling import chunks_of

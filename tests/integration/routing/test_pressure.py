@@ -10,7 +10,7 @@ from redis import OutOfMemoryError
 from tests.integration.desk import Desk, add
 
 if TYPE_CHECKING:
-    from workers.lanes.messages import Move
+    from workers.lanes.moves import Move
 
 MB = 1024 * 1024
 

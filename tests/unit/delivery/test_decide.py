@@ -151,7 +151,8 @@ def intolerant(tried: FailedTry) -> FailedTry:
         (error(UNKNOWN, Phase.LOCK), after(MANY, 4), Hold(LANE)),
         # Of a lock and a position no profile is at fault.
         (error(HOLD, Phase.LOCK, CONNECTOR), ONE, Hold(CONNECTOR, 300_000)),
-        (error(AMBIGUOUS, Phase.LOCK), after(MANY, 4), Later(8000)),
+        (error(AMBIGUOUS, Phase.LOCK), after(MANY, 3), Later(4000)),
+        (error(AMBIGUOUS, Phase.LOCK), after(MANY, 4), Hold(LANE)),
         (error(ISOLATE, Phase.LOCK), asked(passed(ONE)), Later(500)),
         (error(ISOLATE, Phase.LOCK), after(MANY, 4), Hold(LANE)),
         (error(SPLIT, Phase.LOCK), MANY, Later(500)),

@@ -8,7 +8,6 @@ import sys
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -18,9 +17,6 @@ from workers.errors import ErrorClass, SettingsError, TargetError
 from workers.resync.feed_answer import entries
 from workers.resync.feed_doors import ask
 from workers.settings.feeds import FeedSettings
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 FILES = 1_100
 BODY = b'{"_id": 1}\n{"_id": 2}\n{"end": true, "count": 2}\n'

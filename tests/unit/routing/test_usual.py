@@ -13,7 +13,7 @@ from tests.lines import lines
 from tests.unit.routing.test_routes import ALL, PICKED, SALES, routes
 from workers.events.sequence import Sequence
 from workers.lanes.answers import Moved
-from workers.lanes.messages import InEntry, Move, Reading
+from workers.lanes.moves import InEntry, Move, Reading
 from workers.routing import router as module
 from workers.routing import transfer
 from workers.routing.position import FAR_MS, Position

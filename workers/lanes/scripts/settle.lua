@@ -3,7 +3,7 @@
 --
 -- ARGV  3 integration  4 segment  5 claim  6 settled so far  7 sequence settled now  8 operations settled
 --       9 stream ms of the next operation the deliverer holds, or ''  10 operations it still holds
---       11 chunks it still holds  12 '1' to go on, '0' to let the lane rest  13 lease ms  14 budget in bytes
+--       11 chunks it still holds  12 '1' to go on, '0' to let the lane rest, '2' where the next batch is under way  13 lease ms  14 budget in bytes
 --       15 limit, 16 suspect and 17 passed of the next batch, or ''
 --       18 id of the integration's hold that this was the probe of and has run something, or ''
 --       19 profiles that the target has taken  20 what is still to be set aside, packed, or ''
@@ -12,7 +12,8 @@
 --       24 statements that the target was sent  25 refused ones of the lane's run that the quarantine has no room for
 --       26 event types whose queries have run  27 operations up to there that are set aside
 --       then records for the outcomes stream
--- Returns {'lost'} if the lane is another claim's by now, {'empty'}, {'rest'},
+-- Returns {'lost'} if the lane is another claim's by now, {'empty'}, {'rest'}, {'stop'} where the next batch is under way
+--   and the lane may not go on: it is still the claim's, and what was handed out stays written, until that is undone,
 --   or {'more', to, clear, entries in the quarantine, 1 if it has no room for more, chunks...}
 
 local integration, segment, claim, settled_before, settled, operations, next_ms, held, chunks_held, go_on, lease_ms,
@@ -169,14 +170,14 @@ local function keep_entries(retried, written, told, cleared, opened, brought)
 end
 
 -- Only the probe of a hold lifts it, and only where it has run something. The lane that the integration was held for
--- knows by that that others pass: what it is refused is its own profiles' fault.
+-- knows by that that others pass: what it is refused from now on is its own profiles' fault.
 local function lift_hold()
   local held_for = redis.call('HGET', integration_key(integration), 'hold_segment')
   if not lift(integration_key(integration), lifts) then return end
   ring()
   if held_for and held_for ~= '' and held_for ~= segment then
     local other = lane_key(integration, held_for)
-    if redis.call('HEXISTS', other, 'count') == 1 then redis.call('HSET', other, 'passed', 'add remove') end
+    if redis.call('HEXISTS', other, 'count') == 1 then redis.call('HSET', other, 'passed', 'add remove', 'attempts', 0) end
   end
 end
 
@@ -235,13 +236,22 @@ local function keep_lane()
   end
 end
 
-local function go_on_with_it()
-  pay(set, 1)
-  local fresh = next_for(key, list, lane, set, held, chunks_held, tonumber(budget))
+local function keep_lease_for_the_next()
   local till = now + tonumber(lease_ms)
   redis.call('HSET', key, 'until', till, 'to', lane.to, 'starts', 1)
   put_leased(integration, segment, till)
+end
+
+local function go_on_with_it()
+  pay(set, 1)
+  local fresh = next_for(key, list, lane, set, held, chunks_held, tonumber(budget))
+  keep_lease_for_the_next()
   return more(fresh)
+end
+
+local function stop()
+  keep_lease_for_the_next()
+  return { 'stop' }
 end
 
 local function rest(score)
@@ -260,6 +270,6 @@ if passed_over ~= '0' then redis.call('HINCRBY', passed_over_key(integration), s
 if lane.count <= 0 then return empty() end
 keep_lane()
 local score = due_at(lane, set.size, set.timeout)
-local may_go_on = go_on == '1' and score <= now and set.open and has_room(set) and opens_at(set.window) <= now
+local may_go_on = go_on ~= '0' and score <= now and set.open and has_room(set) and opens_at(set.window) <= now
 if may_go_on and current_revision() == ARGV[2] then return go_on_with_it() end
-return rest(score)
+return go_on == '2' and stop() or rest(score)
