@@ -12,6 +12,7 @@ from workers.connectors.contract import Rejection
 from workers.connectors.sql.connector import PooledSession
 from workers.connectors.sql.positions import CREATE
 from workers.control.retry import retry
+from workers.delivery.asking import Inquiries
 from workers.delivery.attempt import Attempts
 from workers.delivery.settlement import pack_aside
 from workers.delivery.turn import Failed, NothingDue
@@ -231,6 +232,40 @@ def test_tries_before_others_passed_do_not_count(job: Job, monkeypatch: pytest.M
     is_away(job, monkeypatch, tries=8 + 3, seconds=3.0)  # eight halve it, and he stands alone at three
     assert job.quarantined() == []
     job.ends_right()
+
+
+@pytest.mark.parametrize("kind", [ErrorClass.RETRY, ErrorClass.HOLD, ErrorClass.UNKNOWN])
+def test_tries_of_an_outage_do_not_count_where_nobody_is_left_to_ask(
+    job: Job, monkeypatch: pytest.MonkeyPatch, kind: ErrorClass
+) -> None:
+    """Ten failed, others passed once and were delivered, and the first try since then was the last one."""
+    job.push(add(7, "A"), add(8, "B"))
+    job.runtime.route("t", 10)
+    redis, keys = job.installation.redis, job.installation.keys
+    end = redis.lindex(keys.chunks("members", "7"), 0)[27:54]
+    redis.hset(keys.lane("members", "7"), mapping={"attempts": 10, "to": end, "passed": "undone"})
+    run, ask = PooledSession._run, Inquiries.ask
+
+    def refuses_one(self: PooledSession, statement: str, by: Callable[[str], int]) -> int:
+        if "'A'" in statement:
+            raise TargetError(kind, "sim", "there is no such table", level=HoldLevel.INTEGRATION)
+        return run(self, statement, by)
+
+    def asks(self: Inquiries, *about: Any) -> Any:
+        found = ask(self, *about)
+        if found.passed:  # and somebody else delivers all others in that moment
+            redis.zadd(keys.timed("members"), {"8": 0})
+            redis.zadd(keys.next("crm"), {"members": 0})
+            job.installation.runtime().deliver("crm", "o", 0)
+        return found
+
+    monkeypatch.setattr(PooledSession, "_run", refuses_one)
+    monkeypatch.setattr(Inquiries, "ask", asks)
+    redis.zadd(keys.timed("members"), {"8": 9e15, "7": 0})
+    redis.zadd(keys.next("crm"), {"members": 0})
+    job.runtime.deliver("crm", "t", 5)
+    assert ("8", "B") in job.target.members()
+    assert job.quarantined() == []
 
 
 def test_once_more_means_what_was_tried(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
