@@ -483,7 +483,9 @@ def test_a_lane_whose_hold_another_lifts_learns_that_others_pass(bench: Bench) -
     probe = bench.claim()
     assert (probe.segment, probe.passed) == ("8", frozenset())
     bench.settle(probe, probe.to, 10, lifts=probe.probing)
-    assert bench.claim().passed == {"add", "remove"}
+    freed = bench.claim()
+    assert freed.passed == {"add", "remove"}
+    assert freed.attempts == 0, "tries before that say nothing of its profiles"
 
 
 def test_a_held_connector_is_not_looked_at_and_sends_one_probe_at_a_time(bench: Bench) -> None:
