@@ -228,9 +228,7 @@ class Session(Protocol):
 
     @property
     def takes_several(self) -> bool:
-        """Whether it can bring the shipments of several lanes into the target in one step: it has transactions, and heeds
-        `before_commit`.
-        """
+        """Whether it brings the shipments of several lanes into the target in one step, and heeds `before_commit`."""
 
     def deliver(self, shipment: Shipment, fence: Fence) -> Receipt:
         """Brings all of a shipment into the target in one step, or nothing of it.
