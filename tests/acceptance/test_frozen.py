@@ -63,7 +63,9 @@ def stopped(process: Process) -> int:
     return sum(stat.rpartition(")")[2].split()[0] == "T" for stat in stats)
 
 
-@pytest.mark.parametrize("point", [failpoints.AFTER_EXECUTE, failpoints.AFTER_COMMIT])
+@pytest.mark.parametrize(
+    "point", [pytest.param(failpoints.AFTER_EXECUTE, marks=pytest.mark.long), failpoints.AFTER_COMMIT]
+)
 def test_with_exactly_once_nothing_is_repeated(
     installation: Installation, targets: dict[str, TargetDatabase], point: str
 ) -> None:

@@ -170,6 +170,7 @@ class Flood:
         return len(accepted) == len(events)
 
 
+@pytest.mark.long
 def test_a_redis_that_is_full_is_drained_without_anybody(up: Up) -> None:
     """Celery shares it and cannot even take a message any more: its workers die, and none can start (rule 32)."""
     place = up.place

@@ -96,7 +96,9 @@ def test_many_segments_share_the_budget_of_a_login_and_all_are_right(
     assert wrong(account, fake, segments, mails(range(2, 7))) == []
     turns = [(row.audience, row.action) for row in rig.rows(made)]
     assert set(Counter(turns).values()) == {1}, "an addition and a removal each"
-    assert len({audience for audience, _ in turns[:count]}) == count, "everybody had one turn before anybody had two"
+    # Where a row stands for a person, who is told again follows within the same turn.
+    if not PLATFORMS[account.platform].whole_rows:
+        assert len({audience for audience, _ in turns[:count]}) == count, "all had one turn before anybody had two"
     assert not [each for each in rig.connector.standings() if each.code or each.owed or each.pending]
     assert fake.refused_calls == 0
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 LATE = ["yandex", "vk", "google"]
 """Those whose calls are looked at."""
 LOOK = {"yandex": "GET /v1/management/segments", "vk": "GET /api/v3/remarketing/users_lists/", "google": "GET /v1/req"}
+MOST_BY_PROOF = ["vk", *(pytest.param(name, marks=pytest.mark.long) for name in ("google", "yandex"))]
 DOWN = {"its own error": Reply(500, {}), "a page": HTML, "no answer": Reply(cut=True)}
 
 
@@ -72,7 +73,7 @@ def test_looks_that_fail_for_a_day_need_someone(account: Account, rig: Rig, fake
     assert account.members(fake) == account.wanted(people(range(6)))
 
 
-@on(*LATE)
+@pytest.mark.parametrize("account", MOST_BY_PROOF, indirect=True)
 def test_a_call_whose_looks_are_refused_for_a_limit_is_not_lost(account: Account, rig: Rig, fake: FakePlatform) -> None:
     """Nobody knows what became of it: it may be done, and telling it again costs what is short already."""
     fake.fail(LOOK[account.name], account.too_many, times=10_000)
@@ -102,7 +103,7 @@ def test_who_leaves_waits_for_no_look(account: Account, rig: Rig, fake: FakePlat
     assert account.members(fake) == account.wanted(people(range(2, 6)))
 
 
-@on("vk", "google")
+@pytest.mark.parametrize("account", MOST_BY_PROOF[:2], indirect=True)
 def test_one_look_that_is_answered_does_not_hide_another_that_is_not(rig: Rig, fake: FakePlatform) -> None:
     """By the call, and not by the audience: others of it may be well."""
     (number,) = rig.rows("SELECT handle FROM ads_call WHERE state = 'pending'")[0]
