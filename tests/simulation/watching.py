@@ -36,11 +36,13 @@ class _Holds:
     def __init__(self, world: World) -> None:
         self._world = world
         self._held: dict[str, bool] = {}
+        self._failovers = 0
 
     def look(self, what: str, _: Any) -> None:
+        # What a person does, and a Redis that is lost with what it was told last, lifts it as well.
+        if what == "PIPELINE" or self._failovers != self._world.failovers:
+            self._held, self._failovers = {}, self._world.failovers
         if what not in self.LOOKS:
-            if what == "PIPELINE":
-                self._held = {}
             return
         held = readings.holds(self._world.real.peek())
         for place, now in held.items():
