@@ -69,7 +69,7 @@ class Runtime:
     def _reset(self) -> None:
         # Unique per process start: a lease must never be mistaken for one of an earlier process (rule 12).
         self.owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(6)}"
-        self._unheard = ""
+        self._unheard = ""  # the name of a tick; whoever sends it takes it, so that no two threads tell of one wake-up
         self._applied: Applied | None = None
         self._lanes: Lanes | None = None
         self._router: Router | None = None
@@ -283,10 +283,12 @@ class Runtime:
 
     def tick(self, who: str) -> Tick:
         """What must be woken now. One whose answer was lost is sent again by its name, and so are its wake-ups."""
-        prefix = self._unheard = self._unheard or f"{self.owner}:{secrets.token_hex(4)}:"
-        tick = self._following(lambda: self.lanes.tick(prefix, who))
-        self._unheard = ""
-        return tick
+        prefix, self._unheard = self._unheard or f"{self.owner}:{secrets.token_hex(4)}:", ""
+        try:
+            return self._following(lambda: self.lanes.tick(prefix, who))
+        except Exception:
+            self._unheard = prefix
+            raise
 
     def _following(self, work: Callable[[], T]) -> T:
         """Does it by the applied revision; one that changes again and again while it is read is waited for."""

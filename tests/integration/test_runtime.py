@@ -69,3 +69,21 @@ def test_a_tick_that_failed_is_sent_again_by_its_name(place: Place, monkeypatch:
             runtime.tick("pulse")
     assert [wake.queue for wake in runtime.tick("pulse").wakes] == ["route"]
     assert runtime.tick("pulse").wakes == []
+
+
+def test_two_ticks_at_once_tell_of_no_wakeup_twice(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two threads of one process: a permit that both tell of would be two deliverers."""
+    runtime = place.publish(integration())
+    place.add("7", 1)
+    tick, found = Lanes.tick, list[str]()
+
+    def meanwhile(self: Lanes, prefix: str, who: str) -> Any:
+        answer = tick(self, prefix, who)
+        with monkeypatch.context() as alone:
+            alone.setattr(Lanes, "tick", tick)
+            found.extend(wake.queue for wake in runtime.tick("task").wakes)
+        return answer
+
+    monkeypatch.setattr(Lanes, "tick", meanwhile)
+    assert [wake.queue for wake in runtime.tick("pulse").wakes] == ["route"]
+    assert found == []

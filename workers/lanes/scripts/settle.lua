@@ -3,7 +3,8 @@
 --
 -- ARGV  3 integration  4 segment  5 claim  6 settled so far  7 sequence settled now  8 operations settled
 --       9 stream ms of the next operation the deliverer holds, or ''  10 operations it still holds
---       11 chunks it still holds  12 '1' to go on, '0' to let the lane rest, '2' where the next batch is under way  13 lease ms  14 budget in bytes
+--       11 chunks it still holds  12 '1' to go on, '0' to let the lane rest, '2' where the next batch is under way
+--       13 lease ms  14 budget in bytes
 --       15 limit, 16 suspect and 17 passed of the next batch, or ''
 --       18 id of the integration's hold that this was the probe of and has run something, or ''
 --       19 profiles that the target has taken  20 what is still to be set aside, packed, or ''

@@ -1,7 +1,8 @@
 -- What must be woken now, and when to look again. The pulse, beat's sweep and every task's end run the same
 -- (rules 26a, 26b); any number of them is harmless, because a wake-up is a permit.
 --
--- ARGV  3 prefix for new tokens, the same where the same tick is sent again  4 permit's ms  5 longest sleep in ms  6 who asks: 'pulse', 'beat' or 'task'
+-- ARGV  3 prefix for new tokens, the same where the same tick is sent again  4 permit's ms  5 longest sleep in ms
+--       6 who asks: 'pulse', 'beat' or 'task'
 --       7 lease ms
 -- Returns {ms to sleep, last id of the intake, last id of the bell, then for each wake-up: queue, token, limit}
 -- where `limit` is how many messages the queue may hold; {'stale'} for another revision.
