@@ -13,6 +13,7 @@ from workers.connectors.sql.connector import PooledSession
 from workers.delivery import attempt, together
 from workers.delivery.turn import NothingDue
 from workers.errors import ErrorClass, Phase, TargetError
+from workers.lanes.chunks import UnreadableChunk
 from workers.lanes.messages import Release
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from tests.integration.jobs import Job
     from tests.targets import TargetDatabase
+    from workers.delivery.turn import Failed, Turn
 
 LANES = 30
 BAD = "x" * 300
@@ -196,3 +198,26 @@ def test_locks_that_were_taken_together_are_let_go_together(job: Job) -> None:
     two.rollback()
     two.close()
     connector.dispose()
+
+
+def test_what_was_under_way_in_a_lane_that_cannot_be_read_is_undone(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The next lane found a transaction open, and failed once."""
+    serving = deliverer(job)
+    alone, broken = serving._batch_after_batch, iter([True])
+
+    def breaks(turn: Turn) -> Failed | None:
+        if turn.lease.segment == "3" and next(broken, False):
+            serving._attempts._opened().begin(None, 5)
+            raise UnreadableChunk("bytes that no version of segsync wrote")
+        served: Failed | None = alone(turn)
+        return served
+
+    monkeypatch.setattr(serving, "_batch_after_batch", breaks)
+    job.push(*(add(n, f"k{n}") for n in range(LANES)))
+    without_a_key = {"type": "add", "segment": {"id": 3}, "profiles": [{"_id": "x"}]}
+    job.installation.producer.push([without_a_key])  # so that its lane does not fit, and is served by itself
+    job.runtime.route("t", 30)
+    job.let_timeouts_pass()
+    assert isinstance(job.runtime.deliver("crm", "t", 30), NothingDue)
+    assert next(broken, "met") == "met"
+    assert {each.outcome for each in job.tries()} == {"delivered"}
