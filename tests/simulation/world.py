@@ -38,6 +38,7 @@ class World:
     messages  the broker's queues
     watchers  called after each call to Redis with its name: they look, and make no call themselves
     wrong     violations that were seen while it went on
+    repeats   who sent a command twice, and from when to when that kept it
     is_mended whether targets refuse nothing any more, and no event is deadly to read
     """
 
@@ -53,6 +54,7 @@ class World:
         self.watchers: list[Callable[[str, Any], None]] = []
         self.wrong: list[str] = []
         self.told: list[str] = []
+        self.repeats: list[tuple[str, float, float]] = []
         self.deaths = 0
         self.targets = self._targets()
         self.lost: list[dict[str, Any]] = []
@@ -122,13 +124,18 @@ class World:
         if self.baton.random.random() < ON_ITS_WAY:
             self.baton.step()
         if fate == "twice" and repeatable:
-            self.baton.sleep(self._draw(STALL_SECONDS[:3]))
-            reply = self._send(what, call)
+            reply = self._repeated(what, call)
         if fate == "unanswered":
             self.baton.sleep(self._draw(TIMEOUT_SECONDS))
             raise redis.TimeoutError("simulated: no answer")
         self.after(fate)
         return reply
+
+    def _repeated(self, what: str, call: Callable[[], Any]) -> Any:
+        pause = self._draw(STALL_SECONDS[:3])
+        self.repeats.append((self.baton.current.process, self.baton.now, self.baton.now + pause))
+        self.baton.sleep(pause)
+        return self._send(what, call)
 
     def _redis_fate(self, actor: str, call: int) -> str:
         if self.plan.is_spared(actor):
