@@ -43,6 +43,7 @@ class Job:
         """Routes and delivers until nothing is due, waiting for timeouts; what is held is not waited for."""
         report = drain(self.runtime, seconds)
         while self.installation.backlog() and not report.failed and self.hold() is None:
+            self.let_timeouts_pass()
             report = drain(self.runtime, seconds)
         return report
 
