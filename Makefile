@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: install demo test lint unit proof browser chaos bench bench-parts clean
+.PHONY: install demo test lint unit rings proof browser chaos bench bench-parts clean
 
 install: $(VENV)/.installed
 
@@ -33,13 +33,16 @@ lint: $(VENV)/.installed-dev
 unit: $(VENV)/.installed-dev
 	$(BIN)/pytest -n 2 tests/unit
 
+# What waits little comes first: lint, and what needs no servers. As soon as one of the two is fine the rest begins.
+test: $(VENV)/.installed-dev
+	$(BIN)/python -m tests.servers.mariadb
+	$(BIN)/python -m tests.servers.prometheus
+	$(MAKE) --jobs 2 lint unit rings
+
 # Four at once, because much of it waits. No test is about time, so the machine may be busy with something else. What
 # fails even so runs once more, by itself: both runs are printed, and a test that needed the second is a fault to look for.
 # Only status 1 says that tests failed: a run that was killed, or never began, has tested nothing.
-test: $(VENV)/.installed-dev
-	$(MAKE) --jobs 2 lint unit
-	$(BIN)/python -m tests.servers.mariadb
-	$(BIN)/python -m tests.servers.prometheus
+rings: $(VENV)/.installed-dev
 	$(BIN)/pytest -n 4 --dist loadfile --no-loadscope-reorder --ignore tests/unit || \
 	{ status=$$?; test $$status -eq 1 || exit $$status; \
 	$(BIN)/pytest --last-failed --last-failed-no-failures none --maxfail 3 --ignore tests/unit; }

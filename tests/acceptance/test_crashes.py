@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.model import Model, mixed, profiles
+from tests.proof import draws
 from tests.targets import TargetDatabase
 from tests.waiting import PATIENCE
 
@@ -42,6 +43,7 @@ def under_way(installation: Installation, chance: random.Random) -> None:
     installation.wait(lambda: installation.redis.xlen(installation.keys.events) + installation.backlog() < owed, "load")
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize(
     ("target", "number"),
     # An end in good order leaves nothing in a target that would be another one's affair.
@@ -59,7 +61,7 @@ def test_a_worker_ends_under_load_and_another_goes_on(
     chance, model = random.Random(number), Model()
     worker = installation.worker()
     installation.ready()
-    for _ in range(3):
+    for _ in range(draws(1, 3)):
         events = mixed(5_000, chance)
         model.apply(events)
         installation.producer.push(events)
@@ -74,13 +76,14 @@ def test_a_worker_ends_under_load_and_another_goes_on(
     assert target.members() == model.members
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize("target", ["postgresql", pytest.param("mysql", marks=LONG)], indirect=True)
 def test_children_are_killed_under_load(installation: Installation, target: TargetDatabase) -> None:
     installation.configure(target.connector() + target.integration(batch='{ size = 100, timeout = "200ms" }'))
     chance, model = random.Random(5), Model()
     worker = installation.worker(concurrency=3)
     installation.ready()
-    for _ in range(4):
+    for _ in range(draws(2, 4)):
         events = mixed(5_000, chance)
         model.apply(events)
         installation.producer.push(events)

@@ -81,6 +81,7 @@ def fill(installation: Installation) -> Model:
     return model
 
 
+@pytest.mark.long
 def test_a_full_redis_drains_by_itself(apart: Installation, target: TargetDatabase) -> None:
     """Raw XADD knows no limit; with a broker of its own, delivery goes on (rule 32)."""
     apart.configure(target.connector() + target.integration())

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from tests.simulation.adapter import Place
 
-SEEDS = range(1, 41)
+SEEDS = range(1, 25)
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tests.integration.place import Place
 
 
-@pytest.mark.parametrize("reader", ["true", "head -1"])
+@pytest.mark.parametrize("reader", ["true", pytest.param("head -1", marks=pytest.mark.long)])
 def test_who_reads_no_further_learns_how_it_ends(place: Place, reader: str) -> None:
     """No worker runs, so someone is needed."""
     place.publish(integration())

@@ -156,6 +156,7 @@ def test_without_debian_the_remedies_are_named(monkeypatch: pytest.MonkeyPatch, 
         programs()
 
 
+@pytest.mark.long
 def test_a_package_that_does_not_exist_is_named(tmp_path: Path) -> None:
     with pytest.raises(ServerError, match="no-such-package"):
         install(tmp_path / "x", ["no-such-package"], "usr/bin/nothing")

@@ -20,6 +20,7 @@ from workers.connectors.audiences.logins import LoginTokens
 from workers.connectors.audiences.platforms import PLATFORMS
 from workers.connectors.audiences.target import AdTarget
 from workers.connectors.identifiers import Identifier, LeftOut, Record
+from workers.failpoints import AFTER_CALL, BEFORE_CALL
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -202,9 +203,21 @@ ACCOUNTS = {
 }
 
 
-def on(*names: str) -> pytest.MarkDecorator:
-    """A test runs on each of these platforms, or on all, with small audiences and calls."""
-    return pytest.mark.parametrize("account", names or list(ACCOUNTS), indirect=True)
+def on(*names: str, long: tuple[str, ...] = ()) -> pytest.MarkDecorator:
+    """A test runs on each of these platforms, or on all, small ones; on those of `long` in `make proof` alone."""
+    cases = [pytest.param(name, marks=pytest.mark.long if name in long else (), id=name) for name in names or ACCOUNTS]
+    return pytest.mark.parametrize("account", cases, indirect=True)
+
+
+def ends_at_call(first: int, later: int) -> pytest.MarkDecorator:
+    """A process ends before or after one of two calls: before the first and after the later, all in `make proof`."""
+    cases = [
+        pytest.param(number, point, marks=() if usual else pytest.mark.long, id=f"{number}-{point}")
+        for number in (first, later)
+        for point in (BEFORE_CALL, AFTER_CALL)
+        for usual in [(number, point) in {(first, BEFORE_CALL), (later, AFTER_CALL)}]
+    ]
+    return pytest.mark.parametrize(("number", "point"), cases)
 
 
 def changes(fake: FakePlatform) -> int:

@@ -12,14 +12,13 @@ import pytest
 from tests.fakes.facebook import FakeFacebook
 from tests.fakes.server import HTML, Reply
 from tests.fakes.vk import FakeVk
-from tests.integration.connectors.audiences.accounts import Account, changes, on, owes_nothing
+from tests.integration.connectors.audiences.accounts import Account, changes, ends_at_call, on, owes_nothing
 from workers.connectors.audiences import rounds
 from workers.connectors.audiences.platforms import PLATFORMS
 from workers.connectors.audiences.records import Platform
 from workers.connectors.audiences.rounds import OWNED_MS
 from workers.connectors.audiences.store.audiences import begin_anew
 from workers.errors import ErrorClass, TargetError
-from workers.failpoints import AFTER_CALL, BEFORE_CALL
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -131,8 +130,7 @@ class Killed(BaseException):
 
 
 @on()
-@pytest.mark.parametrize("point", [BEFORE_CALL, AFTER_CALL])
-@pytest.mark.parametrize("number", [1, 3])
+@ends_at_call(1, 3)
 def test_who_ends_around_a_call_leaves_nothing_behind(
     account: Account, rig: Rig, fake: FakePlatform, monkeypatch: pytest.MonkeyPatch, point: str, number: int
 ) -> None:

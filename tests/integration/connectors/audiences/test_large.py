@@ -67,7 +67,7 @@ def test_a_large_segment_changes_within_the_budget(make_rig: MakeRig, name: str)
 
 
 @pytest.mark.proof
-@on()
+@on(long=("google", "facebook"))
 def test_many_segments_share_the_budget_of_a_login_and_all_are_right(
     make_rig: MakeRig, account: Account, fake: FakePlatform, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.fakes.server import Reply
+from tests.integration.connectors.audiences.accounts import on
 from workers.connectors.audiences.endings import LOST_AFTER_MS
 from workers.connectors.audiences.platforms import PLATFORMS
 from workers.connectors.audiences.wire import SETTLED_MS
@@ -35,13 +36,19 @@ def people(numbers: Iterable[int]) -> list[Profile]:
     return [{"id": str(n), "email": f"p{n}@example.com", "phone": f"{1000 + n}"} for n in numbers]
 
 
+MORE_FAILURES = [("yandex", "half"), ("vk", "all"), ("google", "all")]
+
+
 def settled(rig: Rig) -> bool:
     return all((each.pending, each.owed, each.waits) == (0, 0, "") for each in rig.connector.standings())
 
 
 @pytest.mark.parametrize(
     ("account", "how"),
-    [(name, how) for name in ("yandex", "vk") for how in ("all", "half")] + [("google", "all"), ("google", "left")],
+    [
+        *[("yandex", "all"), ("vk", "half"), ("google", "left")],
+        *[pytest.param(name, how, marks=pytest.mark.long) for name, how in MORE_FAILURES],
+    ],
     indirect=["account"],
 )
 def test_what_a_job_that_fails_late_was_about_is_told_again(
@@ -56,7 +63,7 @@ def test_what_a_job_that_fails_late_was_about_is_told_again(
     assert settled(rig)
 
 
-@pytest.mark.parametrize("account", ["yandex", "vk", "google"], indirect=True)
+@on("yandex", "vk", "google", long=("vk", "google"))
 def test_a_job_that_never_ends_is_told_again_after_two_days(account: Account, rig: Rig, fake: FakePlatform) -> None:
     rig.deliver(("add", people([4, 5, 6])))
     rig.run(hours=LOST_AFTER_MS / 3_600_000 - 4, step_s=10_800, work=False)

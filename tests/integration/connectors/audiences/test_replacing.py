@@ -12,10 +12,9 @@ from tests.fakes.google import FakeGoogle
 from tests.fakes.server import Reply
 from tests.fakes.vk import FakeVk
 from tests.fakes.yandex import FakeYandex
-from tests.integration.connectors.audiences.accounts import Account, on, owes_nothing
+from tests.integration.connectors.audiences.accounts import Account, ends_at_call, on, owes_nothing
 from workers.connectors.audiences import rounds
 from workers.connectors.audiences.rounds import OWNED_MS
-from workers.failpoints import AFTER_CALL, BEFORE_CALL
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -104,8 +103,7 @@ class Killed(BaseException):
 
 @pytest.mark.proof
 @on()
-@pytest.mark.parametrize("point", [BEFORE_CALL, AFTER_CALL])
-@pytest.mark.parametrize("number", [1, 2])
+@ends_at_call(1, 2)
 def test_who_ends_in_it_begins_it_anew(
     account: Account, told: Rig, fake: FakePlatform, monkeypatch: pytest.MonkeyPatch, point: str, number: int
 ) -> None:

@@ -39,7 +39,7 @@ def test_a_removal_that_is_done_in_part_is_told_again(account: Account, rig: Rig
     assert (rig.standing().waits, rig.standing().owed) == ("", 0)
 
 
-@on()
+@on(long=("vk", "google"))
 def test_a_removal_that_is_never_done_is_tried_once_a_day_and_needs_someone(
     account: Account, rig: Rig, fake: FakePlatform
 ) -> None:

@@ -20,7 +20,7 @@ FEW = (BudgetWindow(3_600, 10),)
 """So few changes that somebody comes, and somebody leaves, between two of them."""
 
 
-@on()
+@on(long=("vk", "google"))
 def test_who_leaves_and_who_joins_take_turns_however_busy_a_segment_is(
     account: Account, make_rig: MakeRig, fake: FakePlatform, monkeypatch: pytest.MonkeyPatch
 ) -> None:
