@@ -3,8 +3,11 @@
 A worker tells whoever asks (`celery inspect stats`, Flower) all about its connection: address, transport options,
 alternates. So no secret is in any of them; redis-py asks for it before each connection.
 
-And they leave nothing behind. While Redis refuses writes, a worker begins anew again and again; kombu forgets the links
+They leave nothing behind. While Redis refuses writes, a worker begins anew again and again; kombu forgets the links
 of what fails at its beginning or its end, and within minutes the worker would have no file left to open.
+
+And they count right. A worker takes as many messages as it has processes; one whose acknowledgement was not answered
+is at work for ever as kombu counts: a few lost answers, and a worker that looks alive would take nothing any more.
 """
 
 from __future__ import annotations
@@ -15,6 +18,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from celery.app.amqp import AMQP
 from kombu.connection import Connection
+from kombu.transport.virtual import QoS
 
 if TYPE_CHECKING:
     from kombu.transport.redis import Transport
@@ -22,11 +26,35 @@ if TYPE_CHECKING:
     from workers.settings import RedisSettings
 
 
+def _counting(kind: type[QoS]) -> type[QoS]:
+    """These counts, but what was done with a message is counted even where nobody heard of it."""
+
+    class Counting(kind):  # type: ignore[misc,valid-type]
+        def ack(self, delivery_tag: str) -> None:
+            try:
+                super().ack(delivery_tag)
+            finally:
+                QoS.ack(self, delivery_tag)
+
+        def reject(self, delivery_tag: str, requeue: bool = False) -> None:
+            try:
+                super().reject(delivery_tag, requeue=requeue)
+            finally:
+                QoS.ack(self, delivery_tag)
+
+    return Counting
+
+
 @cache
 def _tidy(kind: type[Transport]) -> type[Transport]:
     """This transport, but it closes its links even where Redis refuses what is said in farewell."""
 
+    class TidyChannel(kind.Channel):  # type: ignore[misc,name-defined]
+        QoS = _counting(kind.Channel.QoS)
+
     class Tidy(kind):  # type: ignore[misc,valid-type]
+        Channel = TidyChannel
+
         def register_with_event_loop(self, connection: Any, loop: Any) -> None:
             try:
                 super().register_with_event_loop(connection, loop)
