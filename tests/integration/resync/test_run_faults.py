@@ -17,7 +17,7 @@ from workers.lanes import Lanes, runs
 from workers.lanes.runs import ResyncRuns
 from workers.monitoring.resyncs import notes_of_resyncs, read_resyncs
 from workers.resync import changing, failing, reader, readiness
-from workers.resync.folder import StrangeFolder, folder_of, make_private
+from workers.resync.folder import StrangeFolder, folder_of, forget_ended, make_private
 from workers.settings import load, revision
 from workers.settings.published import published
 
@@ -471,6 +471,40 @@ def test_two_installations_of_one_name_keep_what_they_read_apart(
     assert applied is not None
     assert folder.name == f"{installation.namespace}-{applied.installation}"
     assert folder_of("segsync", "1") != folder_of("segsync", "2")
+
+
+@on_one
+@pytest.mark.parametrize("kind", ["resync", "verify"])
+def test_what_another_host_has_read_goes_there_once_the_run_is_over(
+    platform: Platform, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """Keys and whole profiles: whoever ends a run removes them on its own host alone."""
+    redis, keys = platform.job.installation.redis, platform.job.installation.keys
+    here, there = tmp_path / "here", tmp_path / "there"
+    here.mkdir()
+    there.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(there))
+    platform.has(7, "ann", "bob")
+    platform.target_has(7, "x")
+    name = platform.ask(7, kind, **ACCEPTED)
+    platform.until_state(name, "removing" if kind == "resync" else "between")
+    left = platform.folder
+    (left / f"{name}.0f").mkdir()
+    (left / "somebody's").mkdir()
+    kept = {*left.iterdir()}
+    forget_ended(redis, keys, left)
+    assert {*left.iterdir()} == kept, "the run is open"
+
+    monkeypatch.setattr(tempfile, "tempdir", str(here))
+    assert platform.ends(name).outcome in ("done", "differs")
+    assert [*platform.folder.iterdir()] == []
+    assert {*left.iterdir()} == kept, "nobody here can look there"
+    left.parent.chmod(0o777)
+    forget_ended(redis, keys, left)
+    assert {*left.iterdir()} == kept, "others may have put something in its place"
+    left.parent.chmod(0o700)
+    forget_ended(redis, keys, left)
+    assert [path.name for path in left.iterdir()] == ["somebody's"]
 
 
 @on_one
