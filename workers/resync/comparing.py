@@ -81,7 +81,7 @@ def begin(work: Work, mark: str, compared: ComparedSides) -> None:
     accepted = _accepted(work)
     listed = work.run.mode == "diff"
     reasons = [*doubts_of_fields(found, accepted, listed=listed), *_doubts(work, found, accepted)]
-    gives_up = not (work.run.has_cleared and found.members)  # else its rows are gone, and there is whom to tell
+    gives_up = not (work.has_cleared and found.members)  # else its rows are gone, and there is whom to tell
     if reasons and gives_up:
         stop(work, "needs confirmation", "; ".join(reasons), {**numbers, "shown": shown_text(found.shown)})
         return
@@ -134,7 +134,8 @@ def _begin(work: Work, mark: str, found: KeyDifference, numbers: dict[str, int])
     said["disk"] = sign(work.folder, run.first)
     if run.mode == "replace":
         (chunk, index), *_ = chunks_of(mark, run.index, Kind.CLEAR, [b""], work.name)
-        work.runs.part(run.id, 0, {**said, "state": "adding", "index": index}, [chunk])
+        said |= {"state": "adding", "index": index, "cleared": work.clearing_digest()}
+        work.runs.part(run.id, 0, said, [chunk])
         return
     work.runs.look(run.id, 0, {**said, "state": "removing"})
 
