@@ -29,6 +29,7 @@ class ResyncRun:
     late       since when its source is waited for at the mark that stands; 0 where it is not
     ahead, ahead_at  milliseconds that the source's clock was seen to be behind its data at the most, and when last
     looks      how often a verification has compared
+    seen       what differed at its last look, where that is little; "" where it says nothing
     accepted_of  digest of the run that has asked for the word which was given; "" where it says nothing
     cleared    digest of where it has taken the segment's rows out, and by which query; "" for nowhere
     stalled    "1" while it stands still until somebody does something, its target is there, or a window opens
@@ -60,6 +61,7 @@ class ResyncRun:
     ahead: int = 0
     ahead_at: int = 0
     looks: int = 0
+    seen: str = ""
     tries: int = 0
     members: int = 0
     rows: int = 0
@@ -128,7 +130,7 @@ class ResyncRun:
 _WORDS = (
     *("id", "integration", "segment", "kind", "by", "state", "phase", "mode", "digest", "first"),
     *("stalled", "cancelled", "outcome", "why", "shown", "disk", "answered", "place", "again"),
-    *("accepted_of", "windowed", "cleared"),
+    *("accepted_of", "windowed", "cleared", "seen"),
 )
 _NUMBERS = (
     *("asked", "marked", "reached", "index", "looks", "tries", "members", "rows", "missing", "strays"),
