@@ -134,6 +134,8 @@ def _begin(work: Work, mark: str, found: KeyDifference, numbers: dict[str, int])
     run = work.run
     _note_today(work, found)
     said: dict[str, Any] = {**numbers, "tries": 0, "why": "", "after": "", "told": 1}
+    # Of rows those count that went by an earlier plan, too. All members are told again, but where a key is there twice.
+    said |= {"strays": run.removed + found.strays, "added": run.added if found.repeated else 0}
     said["disk"] = sign(work.folder, run.first)
     if run.mode == "replace":
         (chunk, index), *_ = chunks_of(mark, run.index, Kind.CLEAR, [b""], work.name)
