@@ -237,10 +237,10 @@ class _Pages:
 
 
 def check_first(first: int, smallest: Id) -> None:
-    """UnfitSource where a member is at or below `first`: it is on no page."""
+    """UnfitSource where a member is at or below `first`: it is on no page. Its `_id` is not told: it is a person's."""
     if isinstance(smallest, int) and smallest <= first:
         raise UnfitSource(
-            f"a member's `_id` is {smallest}, and `first` is {first}: no page gives it when members are told; "
+            f"a member's `_id` is at or below `first`, which is {first}: no page gives it when members are told; "
             "expected `first` to be below every `_id`"
         )
 

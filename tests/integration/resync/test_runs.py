@@ -121,6 +121,7 @@ def test_members_of_a_large_segment_are_told_in_slices_with_a_mark_each(
     assert platform.run(name).outcome == "done"
     assert platform.rows(7) == set("abcdefh")
     assert len(marks) >= 4, "of two members each"
+    assert platform.run(name).after is None, "nobody's `_id` is remembered for days"
 
 
 @on_one
