@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 MOST_REMEMBERED = 1_000_000
 """Differences of a first look that a second one is held against; what is beyond is told as it is."""
 FEW_REMEMBERED = 1_000
-"""Differences that the run itself remembers: any host may be the next to look. More lie on the disk of who has looked."""
+"""Differences that the run itself remembers, as any host may look next. More lie on the disk of who has looked."""
 _NOTED = "differed: "
 ANYWHERE = "1"
 """What was noted of an integration's removals before it was noted where they were."""

@@ -10,7 +10,7 @@ from sqlalchemy import insert, select
 
 from tests.integration.ledger.records import NOON, delivery, entry, failure, resynced, rows
 from tests.integration.place import integration
-from workers.ledger import retention, statistics
+from workers.ledger import periods, retention, statistics
 from workers.ledger.retention import SLICE, forget, has_old
 from workers.ledger.statistics import errors, stats
 from workers.ledger.tables import deliveries, identity, quarantine, queries, resyncs
@@ -75,7 +75,7 @@ def test_what_goes_while_it_is_counted_is_counted_all_the_same(
 ) -> None:
     """The period is chosen first: what it takes from single deliveries must be there when it is read."""
     claimed.write([delivery(started_ms=NOON - 1), failure(started_ms=NOON - 1)])
-    chosen = statistics.period
+    chosen = periods.period
 
     def meanwhile(*given: Any, **how: Any) -> Any:
         found = chosen(*given, **how)

@@ -6,6 +6,7 @@ import contextlib
 import os
 import tempfile
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
     from tests.integration.jobs import Job
     from tests.targets import TargetDatabase
+    from workers.resync.run import ResyncRun
 
 ACCEPTED: dict[str, Any] = {"accept_removals": 100, "accept_adds": 1000}
 on_one = pytest.mark.parametrize("target", ["sqlite"], indirect=True)
@@ -263,6 +265,10 @@ def test_a_plan_that_is_made_again_counts_its_removals_once(platform: Platform) 
     assert (counted[b"removed"], counted[b"rows"]) == (b"30", b"31")
 
 
+def has_removed(rows: int, run: ResyncRun) -> bool:
+    return run.removed >= rows
+
+
 @on_one
 def test_however_often_a_plan_is_made_again_it_says_how_many_rows_go(
     platform: Platform, monkeypatch: pytest.MonkeyPatch
@@ -272,7 +278,7 @@ def test_however_often_a_plan_is_made_again_it_says_how_many_rows_go(
     platform.target_has(7, "a", *(f"x{n:02}" for n in range(30)))
     name = platform.ask(7, **ACCEPTED)
     for removed in (10, 20, 30):
-        platform.until(name, lambda run, removed=removed: run.removed >= removed)
+        platform.until(name, partial(has_removed, removed))
         assert platform.run(name).progress == f"removing, {removed} of 30"
         platform.other_host()
     assert platform.ends(name).outcome == "done"
