@@ -45,8 +45,8 @@ def pinned(target: Target) -> Mapping[str, str]:
         "async_insert": "false",
         "mutations_sync": "1",
         "lightweight_deletes_sync": "1",
-        # All rows, or an error: a profile may have the first ones taken for all of them, and a list that ends so removes
-        # whoever stands behind, or in a shard that does not answer.
+        # All rows, or an error: a profile may have the first ones taken for all of them, and a list that ends so has
+        # those removed who stand behind, or in a shard that does not answer.
         **dict.fromkeys(OVERFLOWS, "throw"),
         "skip_unavailable_shards": "false",
         "limit": "0",

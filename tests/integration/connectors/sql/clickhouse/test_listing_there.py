@@ -65,7 +65,7 @@ def test_an_error_in_the_body_of_an_answer_that_began_well_is_no_end(
 def test_a_profile_that_ends_lists_early_hides_nobody(
     clickhouse_target: Target, clickhouse_server: ClickhouseServer, profile: dict[str, str]
 ) -> None:
-    """The answer says that it is whole, with as many rows as there are in it: whoever stands behind would be removed."""
+    """The answer says that it is whole, with as many rows as it has: whoever stands behind would be removed."""
     database = clickhouse_target.url.rpartition("/")[2]
     clickhouse_server.run("CREATE TABLE t (k Int64) ENGINE = MergeTree ORDER BY k", database)
     clickhouse_server.run("INSERT INTO t SELECT number FROM numbers(9)", database)
