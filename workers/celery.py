@@ -32,6 +32,7 @@ from workers.control.startup import collect_rarely, collect_young, import_driver
 from workers.errors import SegsyncError, SettingsError
 from workers.log import NO_MEMORY, Early, last_word, shape, tell
 from workers.pulse import Pulse
+from workers.resync.folder import folder_of, forget_ended
 from workers.runtime import Runtime
 from workers.settings import LocalSettings, lacking, load_local
 from workers.settings.revision import NothingApplied
@@ -254,7 +255,10 @@ class PulseStep(bootsteps.StartStopStep):  # type: ignore[misc]
             self._lacking = frozenset()
 
     def _say(self, process: Runtime) -> None:
-        """Says that this worker is there and what it takes; what it lacks the secrets for it does not take."""
+        """Says that this worker is there and what it takes; what it lacks the secrets for it does not take.
+
+        And removes what this host has kept of resyncs that other hosts have ended.
+        """
         if time.monotonic() - self._said < SAY_SECONDS:
             return
         self._said = time.monotonic()
@@ -262,6 +266,7 @@ class PulseStep(bootsteps.StartStopStep):  # type: ignore[misc]
         takes = getattr(getattr(self._worker, "consumer", None), "task_consumer", None)  # none without its broker
         queues = [queue.name for queue in takes.queues] if takes else []
         presence.say(process.redis, process.keys, self._own, self._worker.hostname, queues)
+        forget_ended(process.redis, process.keys, folder_of(process.keys.namespace, process.applied.installation))
 
     def _look_for_secrets(self, process: Runtime) -> None:
         """Serves no connector whose secrets this worker lacks, and serves it once they are there."""

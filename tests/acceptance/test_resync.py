@@ -9,8 +9,12 @@ import pytest
 
 from tests.model import profiles
 from tests.targets import TargetDatabase
+from workers.resync.folder import folder_of
+from workers.settings.published import published
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.installation import Installation
 
 MEMBERS = 3_000
@@ -54,6 +58,7 @@ def test_a_worker_is_killed_in_a_run_and_another_ends_it(installation: Installat
     assert installation.segsync("resync", "--confirm", "1", "--accept", "removals=20,adds=3000").returncode == 0
     installation.wait(lambda: 100 < len(target.members()) < MEMBERS, "part of it")
     worker.kill()
+    left = files_of_another_run(installation)
     installation.producer.remove(7, profiles("m1"))
     target.run("DELETE FROM membership WHERE custom_id = 'm1'")
     installation.worker()
@@ -62,6 +67,17 @@ def test_a_worker_is_killed_in_a_run_and_another_ends_it(installation: Installat
 
     told = installation.segsync("verify", "members", "--segment", "7")
     assert (told.returncode, "equal; 2,999 members, 2,999 rows" in told.stdout) == (0, True), told
+    installation.wait(lambda: not left.exists(), "what was kept of a run that is over goes")
     installation.settle()
     listed = json.loads(installation.segsync("resync", "--list", "--json").stdout)
     assert [each["outcome"] for each in listed["ended"]] == ["equal", "done", "needs confirmation"]
+
+
+def files_of_another_run(installation: Installation) -> Path:
+    """As a reader leaves them whose run is ended by another host."""
+    applied = published(installation.redis, installation.keys)
+    assert applied is not None
+    folder = folder_of(installation.namespace, applied.installation) / "999"
+    folder.mkdir()
+    (folder / "members").write_text('{"_id": 1}')
+    return folder

@@ -92,13 +92,15 @@ class ClickhouseServer:
         headers = {"Authorization": f"Basic {token}"}
         return self._post(f"/?{urlencode({'database': database})}", statement, headers)
 
-    def fail(self, database: str, word: str, kind: str, code: int = 0) -> None:
+    def fail(self, database: str, word: str, kind: str, code: int = 0, text: str = "made up") -> None:
         """What comes of the next statement with this word, in this database.
 
         kind  "code" (refused with it), "cut before" and "cut after" it was run, or "late" (an error in an answer that
-              has begun well), "endless" (the engine's own timeout does not end it)
+              has begun well), "endless" (the engine's own timeout does not end it), "profile" (`text` is the user's
+              own settings, as JSON)
         """
-        self._post("/fault", json.dumps({"database": database, "word": word, "kind": kind, "code": code}), {})
+        fault = {"database": database, "word": word, "kind": kind, "code": code, "text": text}
+        self._post("/fault", json.dumps(fault), {})
 
     def seen(self, database: str) -> list[dict[str, str]]:
         """The last statements that were run in a database, with the parameters that came with them."""

@@ -192,6 +192,8 @@ class Request(BaseHTTPRequestHandler):
         fault = self.server.fault(statement, words.get("database", ""))
         left_out = TRANSPORT | ({"max_execution_time"} if fault.get("kind") == "endless" else set())
         settings = {name: value for name, value in words.items() if name not in left_out}
+        if fault.get("kind") == "profile":  # the user's own settings hold where a request brings none
+            settings = {**json.loads(fault["text"]), **settings}
         if fault.get("kind") == "code":
             raise Refused(fault["code"], f"DB::Exception: {fault.get('text', 'made up')}. (MADE_UP)")
         if fault.get("kind") == "cut before":

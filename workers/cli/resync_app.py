@@ -31,9 +31,7 @@ def resync(
     confirm: Annotated[str | None, typer.Option(metavar="RUN", help="Say yes to a run that needs it.")] = None,
     accept: Annotated[str | None, typer.Option(metavar="N", help="With --confirm: removals=N,adds=M.")] = None,
     cancel: Annotated[str | None, typer.Option(metavar="RUN", help="Stop a run.")] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="With --list or --dry-run: JSON instead of text for people.")
-    ] = False,
+    as_json: Json = False,
 ) -> None:
     """Make a target equal to the platform again, beside live events.
 
@@ -48,13 +46,13 @@ def resync(
     if listed:
         raise typer.Exit(command.show_runs(as_json=as_json))
     if confirm is not None:
-        raise typer.Exit(command.confirm(confirm, accept or "", watch=watch))
+        raise typer.Exit(command.confirm(confirm, accept or "", watch=watch, as_json=as_json))
     if cancel is not None:
-        raise typer.Exit(command.cancel(cancel))
+        raise typer.Exit(command.cancel(cancel, as_json=as_json))
     choice = command.Choice(integration, segment or [], every=every, needed=needed)
     if dry_run:
         raise typer.Exit(command.verify(choice, show=False, as_json=as_json))
-    raise typer.Exit(command.resync(choice, watch=watch))
+    raise typer.Exit(command.resync(choice, watch=watch, as_json=as_json))
 
 
 @resyncs.command()

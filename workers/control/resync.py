@@ -110,7 +110,8 @@ def find(runtime: Runtime, run: str) -> ResyncRun:
 def cancel(runtime: Runtime, run: str, by: str) -> bool:
     """Asks for the end of a run; False if it is over. WrongUsage where there is none (any more).
 
-    One that has failed, or waits for somebody's word, is told by `status` no more, however long it is over.
+    One that has failed, has seen a difference, or waits for somebody's word, is told by `status` no more, however long
+    it is over.
     """
     told = _untold(runtime, run)
     if ResyncRun.read(ResyncRuns(runtime.lanes).read(run)) is None and told:
@@ -122,7 +123,7 @@ def cancel(runtime: Runtime, run: str, by: str) -> bool:
 def _untold(runtime: Runtime, run: str) -> bool:
     """Whether `status` told of the run, which it does until then: longer than a run is remembered."""
     found = False
-    for key in (runtime.keys.runs_failing, runtime.keys.runs_asking):
+    for key in (runtime.keys.runs_failing, runtime.keys.runs_asking, runtime.keys.runs_differing):
         for page in scan_fields(runtime.redis, key):
             for lane, said in page.items():
                 if said.decode().rpartition(" ")[2] == run:

@@ -116,7 +116,7 @@ def stats(
     """
     found: dict[tuple[Any, ...], StatsRow] = {}
     with ledger.reading() as connection:
-        _without_jit(connection)
+        _prepare(connection)
         if by == "hour":
             _count(connection, Count(period(connection, since, until, integration), by_hour=True), None, found)
             return [found[key] for key in sorted(found)]
@@ -126,9 +126,13 @@ def stats(
     return [found[key] for key in sorted(found)]
 
 
-def _without_jit(connection: Connection) -> None:
-    """PostgreSQL would take longer to compile these statements than to run them."""
+def _prepare(connection: Connection) -> None:
+    """All statements see one moment, as they do in SQLite: single deliveries go meanwhile, and whole hours count then.
+
+    And without a compiler: PostgreSQL would take longer to compile these statements than to run them.
+    """
     if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         connection.exec_driver_sql("SET LOCAL jit = off")
 
 
@@ -165,6 +169,7 @@ def errors(
     if event_type is not None and event_type not in EVENT_TYPES:
         raise WrongUsage(f"{event_type[:60]!r} is no event type; expected one of {', '.join(EVENT_TYPES)}")
     with ledger.reading() as connection:
+        _prepare(connection)
         if by == "hour":
             hourly = Count(period(connection, since, until, integration), by_hour=True)
             return _causes(connection, hourly, None, event_type)

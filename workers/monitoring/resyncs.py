@@ -170,7 +170,7 @@ def _differing(found: ResyncState) -> Iterator[Need]:
             f"{integration} differs",
             f"{integration} differs from the platform: {'; '.join(segments[:SHOWN])}{more}. "
             f"`segsync verify {integration} --segment S --show` says in what, and `resync` in place of `verify` "
-            "makes it equal",
+            "makes it equal; `segsync resync --cancel RUN` that it is known",
         )
 
 

@@ -6,8 +6,16 @@ import math
 import re
 from datetime import timedelta
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 from workers.resync.profiles import UnfitSource
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from workers.connectors.sql.listing import Lister
+
+    Judge = Callable[[Callable[[], float]], None]
 
 NO_AGE = (
     "`fresh` gives null, which does not say how old its data is: expected seconds, or an interval. A standby gives it "
@@ -31,6 +39,18 @@ class AheadOfItsClock(UnfitSource):
             "behind the one that dates its data: set it right, or have one clock tell both times"
         )
         self.seconds = seconds
+
+
+def believe(_age: Callable[[], float]) -> None:
+    """Takes what there is, however old, and does not ask."""
+
+
+def age_by(lister: Lister, statement: str) -> float:
+    """Seconds that what this session gives is behind, as `fresh` says there; TargetError and UnfitSource."""
+    rows = [row for page in lister.pages(statement) for row in page.rows]
+    if len(rows) != 1 or len(rows[0]) != 1:
+        raise UnfitSource(f"`fresh` gives {len(rows)} rows; expected one with one column, the data's age")
+    return seconds_of(rows[0][0])
 
 
 def seconds_of(value: object) -> float:

@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 
 MOST_REMEMBERED = 1_000_000
 """Differences of a first look that a second one is held against; what is beyond is told as it is."""
+FEW_REMEMBERED = 1_000
+"""Differences that the run itself remembers, as any host may look next. More lie on the disk of who has looked."""
+_NOTED = "differed: "
 ANYWHERE = "1"
 """What was noted of an integration's removals before it was noted where they were."""
 LOOKS = 2
@@ -81,7 +84,7 @@ def begin(work: Work, mark: str, compared: ComparedSides) -> None:
     accepted = _accepted(work)
     listed = work.run.mode == "diff"
     reasons = [*doubts_of_fields(found, accepted, listed=listed), *_doubts(work, found, accepted)]
-    gives_up = not (work.run.has_cleared and found.members)  # else its rows are gone, and there is whom to tell
+    gives_up = not (work.has_cleared and found.members)  # else its rows are gone, and there is whom to tell
     if reasons and gives_up:
         stop(work, "needs confirmation", "; ".join(reasons), {**numbers, "shown": shown_text(found.shown)})
         return
@@ -131,10 +134,13 @@ def _begin(work: Work, mark: str, found: KeyDifference, numbers: dict[str, int])
     run = work.run
     _note_today(work, found)
     said: dict[str, Any] = {**numbers, "tries": 0, "why": "", "after": "", "told": 1}
+    # Of rows those count that went by an earlier plan, too. All members are told again, but where a key is there twice.
+    said |= {"strays": run.removed + found.strays, "added": run.added if found.repeated else 0}
     said["disk"] = sign(work.folder, run.first)
     if run.mode == "replace":
         (chunk, index), *_ = chunks_of(mark, run.index, Kind.CLEAR, [b""], work.name)
-        work.runs.part(run.id, 0, {**said, "state": "adding", "index": index}, [chunk])
+        said |= {"state": "adding", "index": index, "cleared": work.clearing_digest()}
+        work.runs.part(run.id, 0, said, [chunk])
         return
     work.runs.look(run.id, 0, {**said, "state": "removing"})
 
@@ -144,18 +150,19 @@ def _tell(work: Work, found: KeyDifference, numbers: dict[str, int]) -> None:
     looks = work.run.looks + 1
     seen = work.folder.with_name(f"{work.folder.name}-looked")
     differs = found.missing + found.strays + found.spelled + numbers["keyless"] > 0
-    if differs and looks >= LOOKS and seen.exists():
-        numbers |= _again(found, seen)
+    before = _seen(work, seen) if differs and looks >= LOOKS else None
+    if before is not None:
+        numbers |= _again(found, before)
         differs = sum(numbers[each] for each in ("missing", "strays", "spelled", "keyless")) > 0
-    if not differs or looks > LOOKS or (looks == LOOKS and seen.exists()):
+    if not differs or looks > LOOKS or before is not None:
         outcome = "differs" if differs else "equal"
         seen.unlink(missing_ok=True)
         if work.runs.leave(work.run.id, None, {}) == "ok":
             finish(work, outcome, told_keyless(numbers["keyless"]), {**numbers, "shown": shown_text(found.shown)})
         return
-    _remember(found, seen)
+    remembered = _remember(work, found, seen)
     if is_free(work.lane()):
-        work.runs.leave(work.run.id, 0, {"state": "between", "looks": looks})
+        work.runs.leave(work.run.id, 0, {"state": "between", "looks": looks, "seen": remembered})
 
 
 def _lines(found: KeyDifference) -> list[tuple[str, Path]]:
@@ -171,16 +178,36 @@ def _has(digests: array[int], digest: int) -> bool:
     return at < len(digests) and digests[at] == digest
 
 
-def _remember(found: KeyDifference, seen: Path) -> None:
+def _remember(work: Work, found: KeyDifference, seen: Path) -> str:
+    """What differs, as the run notes it; "" where it is too much, and stands in the file alone."""
     digests = (digest_of(_named(what, line)) for what, path in _lines(found) for line in read_lines(path))
+    known = array("Q", islice(digests, MOST_REMEMBERED))
+    if len(known) <= FEW_REMEMBERED:
+        return _NOTED + " ".join(f"{digest:x}" for digest in known)
     with seen.open("wb") as file:
-        array("Q", islice(digests, MOST_REMEMBERED)).tofile(file)
+        array("Q", [_configuration(work)]).tofile(file)
+        known.tofile(file)
+    return ""
 
 
-def _again(found: KeyDifference, seen: Path) -> dict[str, int]:
-    """What differed at the first look, too."""
+def _configuration(work: Work) -> int:
+    """What a host has seen by another one, before that was applied, would hide what differs by this one."""
+    return int(work.digest(), 16)
+
+
+def _seen(work: Work, seen: Path) -> array[int] | None:
+    """What differed at an earlier look; None where this host does not know."""
+    if noted := work.run.seen:
+        return array("Q", [int(digest, 16) for digest in noted.removeprefix(_NOTED).split()])
+    if not seen.exists():
+        return None
     before = array("Q")
     before.frombytes(seen.read_bytes())
+    return before[1:] if before[0] == _configuration(work) else None
+
+
+def _again(found: KeyDifference, before: array[int]) -> dict[str, int]:
+    """What differed at an earlier look, too."""
     before = array("Q", sorted(before))  # a set would take a hundred bytes for each
     counts = dict.fromkeys(("missing", "strays", "spelled"), 0)
     for what, path in _lines(found):

@@ -57,7 +57,9 @@ def end(
     # Before the end itself: whoever dies in between leaves a run that is ended again, and not one that nobody tells of.
     note_for_status(books.redis, books.keys, run, outcome, now)
     record = encode(_record(replace(run, **known), outcome, why, now))
-    books.runs.end(run.id, {**fields, "outcome": outcome, "why": why}, flag=flag, unflag_to=unflag_to, record=record)
+    # It is remembered for days: not with what may be long, nor with somebody's `_id`.
+    said = {**fields, "outcome": outcome, "why": why, "seen": "", "after": ""}
+    books.runs.end(run.id, said, flag=flag, unflag_to=unflag_to, record=record)
     if outcome == "failed":
         tell(RESYNC_FAILED, integration=run.integration, segment=run.segment, run=run.id)
     else:

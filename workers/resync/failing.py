@@ -26,7 +26,7 @@ def fail(work: Work, error: Exception) -> None:
     lasting = isinstance(error, (UnfitSource, SettingsError)) or (
         isinstance(error, TargetError) and error.error_class in {ErrorClass.HOLD, ErrorClass.ISOLATE}
     )
-    if not work.run.has_cleared and (lasting or tries >= MOST_TRIES):
+    if not work.has_cleared and (lasting or tries >= MOST_TRIES):
         work.keep()
         remove(work.folder)
         stop(work, "failed", f"{why}{_ending(work, error, tries)}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing, contextmanager
-from itertools import islice
+from itertools import count, islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from workers.connectors.sql.listing import SILENT_SECONDS
@@ -14,7 +14,6 @@ from workers.resync.feed_links import Links
 from workers.resync.patience import Patience, alone
 from workers.resync.profiles import ID, UnfitSource, key_in
 from workers.resync.source import NO_ORDER, Id, check_first, next_place
-from workers.settings.spelling import show
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator
@@ -89,8 +88,9 @@ class FeedSource:
             return
         place: Id = after if after is not None else first
         ends: set[Id] = set()
-        while True:
-            with _placed(f"on the page behind {show(place)}"):
+        for number in count(1):
+            # Not by the `_id` that it begins behind: that is a person's, and what a run says is kept, and seen by many.
+            with _placed(f"on page {number:,} of this reading"):
                 page = self._page(place, patience)
                 if not page.ids:
                     return

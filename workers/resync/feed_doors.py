@@ -101,6 +101,10 @@ def _judge(answer: http.client.HTTPResponse) -> None:
     if answer.status != http.client.OK:
         kind = ErrorClass.RETRY if answer.status in _LATER else ErrorClass.HOLD
         raise _error(kind, f"http {answer.status}", f"it answers {answer.status}; expected 200")
+    for age in answer.headers.get_all("Age", []):  # which a cache says of what it had kept (RFC 9111, 5.1)
+        if age.strip().strip("0"):
+            what = f"its answer was kept by a cache, for {show(age)} s by its header Age; expected one that is made now"
+            raise _error(ErrorClass.RETRY, "http", what)
     coding = ", ".join(answer.headers.get_all("Content-Encoding", []))
     if {each.strip().lower() for each in coding.split(",")} - {"identity", ""}:
         what = f"its answer is compressed, as its header Content-Encoding {show(coding)} says; expected it plain"

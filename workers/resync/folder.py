@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 import tempfile
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+from workers.lanes.answers import text_of
+from workers.resync.keys_on_disk import remove
+
+if TYPE_CHECKING:
+    from redis import Redis
+
+    from workers.lanes.keys import Keys
 
 OTHERS = 0o077
 """What nobody else may do there: anything."""
 WRITE = 0o022
 """Where others may do this, something of theirs may lie there by now."""
+_OF_A_RUN = re.compile(r"(\d+)(?:\.[0-9a-f]+|-looked)?")
+"""Names of what is kept: what a run has read, its drafts, and what a verification saw at its first look."""
 
 
 class StrangeFolder(OSError):
@@ -36,10 +48,35 @@ def make_private(folder: Path) -> None:
     with suppress(FileExistsError):
         own.mkdir(mode=0o700)
     found = own.lstat()
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & WRITE:
+    if not _is_own(found):
         raise StrangeFolder(
             f"{own} is not this user's own; expected a folder of user {os.getuid()} that nobody else may write to: "
             "look what it is, remove it, or set TMPDIR"
         )
     if found.st_mode & OTHERS:
         own.chmod(0o700)
+
+
+def _is_own(found: os.stat_result) -> bool:
+    return stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and not found.st_mode & WRITE
+
+
+def forget_ended(redis: Redis, keys: Keys, folder: Path) -> None:
+    """Removes what readers on this host have left of runs that are over. redis.RedisError.
+
+    Hosts take turns at a run, and whoever ends it removes its own files alone: keys and profiles would lie on every
+    other host for good. What lies in a folder of somebody else is left as it is.
+    """
+    with suppress(OSError):
+        if not _is_own(folder.parent.lstat()):
+            return
+        left = [(path, found[1]) for path in folder.iterdir() if (found := _OF_A_RUN.fullmatch(path.name))]
+        over = {run for run in {run for _, run in left} if _is_over(redis, keys, run)}
+        for path in [path for path, run in left if run in over]:
+            remove(path)
+            with suppress(OSError):
+                path.unlink()
+
+
+def _is_over(redis: Redis, keys: Keys, run: str) -> bool:
+    return text_of(redis.hget(keys.run(run), "state")) in (None, "ended")

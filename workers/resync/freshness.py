@@ -5,10 +5,13 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
+from workers.errors import ErrorClass, Phase, TargetError
 from workers.resync.age import SKEW_SECONDS, AheadOfItsClock
 from workers.resync.profiles import UnfitSource
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from workers.resync.work import Work
 
 SENDING_MS: Final = 5_000
@@ -53,8 +56,30 @@ def _late(work: Work, now: int, sent: int) -> int:
     """
     if not work.settings.fresh:
         return max(0, round(work.settings.delay * 1000) - (now - sent))
-    need = round((work.source.age() + SKEW_SECONDS) * 1000)
+    return _behind(work, work.source.age(), now, sent)
+
+
+def _behind(work: Work, age: float, now: int, sent: int) -> int:
+    need = round((age + SKEW_SECONDS) * 1000)
     return max(0, need + work.run.ahead - (now - max(sent, work.run.ahead_at)))
+
+
+def check_session(work: Work, age: Callable[[], float]) -> None:
+    """TargetError where a session that is read in gives what is too old for the mark that stands.
+
+    The one that was asked before had it newer: behind the address there are several servers, and another has answered.
+    """
+    mark = work.mark_of(work.lane())
+    if not mark:
+        return
+    try:
+        late = _behind(work, age(), work.now, sent_ms(work, mark))
+        why = f"data is {late / 1000:,.1f} s too old"
+    except AheadOfItsClock as ahead:
+        late, why = 1, f"clock is {ahead.seconds:,.0f} s behind its data"
+    if late > 0:
+        what = f"of the servers behind its address another has answered, whose {why}"
+        raise TargetError(ErrorClass.RETRY, "source replica", what, phase=Phase.EXECUTE) from None
 
 
 def _told(ahead_ms: int, now: int) -> str:

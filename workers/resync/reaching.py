@@ -6,6 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from workers.connectors.sql.vendors import VENDORS
+from workers.resync.age import believe
 from workers.resync.feed import FeedSource
 from workers.resync.feed_doors import ask
 from workers.resync.segment_list import read_segments, rows_of_answers, rows_of_database
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from workers.connectors.inspection import Examined
     from workers.connectors.sql.listing import Lister
     from workers.integrations import Segment
+    from workers.resync.age import Judge
     from workers.resync.source import Membership
     from workers.settings.connectors import AnyConnector
     from workers.settings.sources import AnySource, SourceSettings
@@ -54,11 +56,11 @@ class Reach(NamedTuple):
     audience: Callable[[str, str, str], Lister]
     examined: Callable[[str], Examined]
 
-    def members_of(self, settings: AnySource, segment: str) -> Membership:
-        """A segment's members."""
+    def members_of(self, settings: AnySource, segment: str, judge: Judge = believe) -> Membership:
+        """A segment's members; `judge` as in `MemberSource`."""
         if isinstance(settings, FeedSettings):
             return FeedSource(settings, lambda after, links: ask(self.feed(settings), segment, after, links))
-        return MemberSource(settings, segment, lambda: self.source(settings))
+        return MemberSource(settings, segment, lambda: self.source(settings), judge)
 
     def segments_of(self, settings: AnySource) -> list[Segment]:
         """All segments that a source lists, which it does; UnfitSource, too."""

@@ -28,7 +28,7 @@ from workers.resync.comparing import begin, compare
 from workers.resync.ending import RunBooks, end, leaves_need
 from workers.resync.failing import fail
 from workers.resync.folder import make_private
-from workers.resync.freshness import SENDING_MS, is_waited_for
+from workers.resync.freshness import SENDING_MS, check_session, is_waited_for
 from workers.resync.keys_on_disk import remove
 from workers.resync.patience import granted
 from workers.resync.places import Apart, place_of
@@ -139,12 +139,14 @@ class ResyncReader:
             self._give_up(run, lacking(run, integration, settings, database))
             return None
         way = self._doors.way_to(connector, run.integration, run.segment)
-        return Work(
+        work = Work(
             run=run,
             integration=integration,
             settings=settings,
             way=way,
-            source=self._answers(run) if answered else self._doors.members_of(settings, run.segment),
+            source=self._answers(run)
+            if answered
+            else self._doors.members_of(settings, run.segment, lambda age: check_session(work, age)),
             runs=self._runs,
             redis=self._lanes.redis,
             keys=self._lanes.keys,
@@ -153,6 +155,7 @@ class ResyncReader:
             followers=partial(followers, self._lanes.redis, self._lanes.keys, self._settings, run.segment),
             name=segment.name if segment else None,
         )
+        return work
 
     def _is_answered(self, run: ResyncRun) -> bool:
         """Until a run's first mark is sent, whoever answers at that time; afterwards the same (rule 46)."""

@@ -29,7 +29,9 @@ class ResyncRun:
     late       since when its source is waited for at the mark that stands; 0 where it is not
     ahead, ahead_at  milliseconds that the source's clock was seen to be behind its data at the most, and when last
     looks      how often a verification has compared
+    seen       what differed at its last look, where that is little; "" where it says nothing
     accepted_of  digest of the run that has asked for the word which was given; "" where it says nothing
+    cleared    digest of where it has taken the segment's rows out, and by which query; "" for nowhere
     stalled    "1" while it stands still until somebody does something, its target is there, or a window opens
     windowed   "1" where that is a window alone
     tries      failures one after the other
@@ -59,6 +61,7 @@ class ResyncRun:
     ahead: int = 0
     ahead_at: int = 0
     looks: int = 0
+    seen: str = ""
     tries: int = 0
     members: int = 0
     rows: int = 0
@@ -77,6 +80,7 @@ class ResyncRun:
     accept_removals: int | None = None
     accept_adds: int | None = None
     accepted_of: str = ""
+    cleared: str = ""
     stalled: str = ""
     windowed: str = ""
     again: str = ""
@@ -118,11 +122,6 @@ class ResyncRun:
         return self.state == "adding" or (self.state in ("between", "marked") and self.phase == "adds")
 
     @property
-    def has_cleared(self) -> bool:
-        """Whether it has taken the segment's rows out, and would leave them out where it gave up."""
-        return self.mode == "replace" and self.told > 0
-
-    @property
     def verifies(self) -> bool:
         """Whether it only looks."""
         return self.kind == "verify"
@@ -131,7 +130,7 @@ class ResyncRun:
 _WORDS = (
     *("id", "integration", "segment", "kind", "by", "state", "phase", "mode", "digest", "first"),
     *("stalled", "cancelled", "outcome", "why", "shown", "disk", "answered", "place", "again"),
-    *("accepted_of", "windowed"),
+    *("accepted_of", "windowed", "cleared", "seen"),
 )
 _NUMBERS = (
     *("asked", "marked", "reached", "index", "looks", "tries", "members", "rows", "missing", "strays"),

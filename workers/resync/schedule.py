@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, Final
 
-from workers.lanes.answers import fields_of, first_of, text_of
+from workers.lanes.answers import fields_of, first_of, packed_field_of, text_of
 from workers.lanes.clock import redis_ms
 from workers.lanes.runs import ResyncRuns
 from workers.resync.readiness import still
@@ -43,6 +43,7 @@ class Schedule:
         self._redis = lanes.redis
         self._keys = lanes.keys
         self._settings = settings
+        self._routes = Routes(settings.integrations, settings.default_database)
         self._runs = ResyncRuns(lanes)
 
     def ask(self) -> int:
@@ -83,6 +84,7 @@ class Schedule:
         if not left:
             if began and now - began < span_ms:
                 return 0, began + span_ms - now
+            self._forget_left(integration)
             total = left = self._fill(integration)
             began = now
             self._redis.hset(round_key, mapping={"began": began, "total": total})
@@ -105,11 +107,23 @@ class Schedule:
         return many
 
     def _followed(self, integration: str) -> Iterator[list[str]]:
-        routes, cursor = Routes(self._settings.integrations, self._settings.default_database), 0
+        cursor = 0
         while True:
             answer: Any = self._redis.hscan(self._keys.segments, cursor, count=PAGE)
             cursor, page = answer
-            segments = [restore(name.decode(), facts) for name, facts in page.items()]
-            yield [each.id for each in segments if integration in routes.known(each).targets]
+            yield [name.decode() for name, facts in page.items() if self._follows(integration, name.decode(), facts)]
             if cursor == 0:
                 return
+
+    def _forget_left(self, integration: str) -> None:
+        """What is followed no more is verified no more, and what was seen there would be told of for ever."""
+        for key in (self._keys.runs_differing, self._keys.runs_failing):
+            for lane in fields_of(self._redis, key):
+                of, _, segment = lane.partition(":")
+                if of == integration:
+                    facts = packed_field_of(self._redis, self._keys.segments, segment)
+                    if not self._follows(integration, segment, facts or b"{}"):
+                        self._redis.hdel(key, lane)
+
+    def _follows(self, integration: str, segment: str, facts: bytes) -> bool:
+        return integration in self._routes.known(restore(segment, facts)).targets

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from operator import lt
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from workers.connectors.sql.page_plan import UNKNOWN, AskedPage
 from workers.connectors.sql.vendors import VENDORS
 from workers.errors import TargetError
-from workers.resync.age import seconds_of
+from workers.resync.age import age_by, believe
 from workers.resync.patience import Patience, alone
 from workers.resync.profiles import ID, Shaper, UnfitSource
 from workers.templates import Row, SegmentView
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from workers.connectors.sql.listing import Lister
     from workers.connectors.sql.page_plan import PagePlan
     from workers.delivery.key_folding import Key
+    from workers.resync.age import Judge
     from workers.resync.patience import Keep
     from workers.settings.sources import SourceSettings
 
@@ -110,12 +112,16 @@ class MemberSource:
     """One segment's members, as the source has them now.
 
     open_lister  a new session with the source; raises only TargetError
+    judge        handed what tells how old that is which a session gives: raises where it is not to be read
     """
 
-    def __init__(self, settings: SourceSettings, segment: str, open_lister: Callable[[], Lister]) -> None:
+    def __init__(
+        self, settings: SourceSettings, segment: str, open_lister: Callable[[], Lister], judge: Judge = believe
+    ) -> None:
         self._settings = settings
         self._segment = SegmentView(segment, None, 0, 0)
         self._open = open_lister
+        self._judge = judge
 
     @property
     def paged(self) -> bool:
@@ -135,11 +141,8 @@ class MemberSource:
                 check_first(first, page.ids[0])
                 yield page
             return
-        lister = self._open()
-        try:
+        with closing(self._session()) as lister:
             yield from _shaped(lister, self._statement(first, ALL_ROWS), patience)
-        finally:
-            lister.close()
 
     def members(self, after: Id | None = None, keep: Keep = alone) -> Iterator[Members]:
         """The members behind `after`, or all of them, to the end. TargetError and UnfitSource, also after some."""
@@ -155,14 +158,14 @@ class MemberSource:
         between the two, and lost. A page that is not full proves no end, since the query may limit rows that it drops
         afterwards, as a JOIN does: behind it is asked without a limit, and only where that gives no more is the end.
         """
-        lister, short = self._open(), False
+        lister, short = self._session(), False
         try:
             while True:
                 limit = ALL_ROWS if short else self._settings.rows + pages.repeats
                 page, whole = _some(lister, self._statement(pages.place, limit), self._settings.rows, patience)
                 if not whole:
                     lister.close()
-                    lister = self._open()
+                    lister = self._session()
                 known = pages.take(page.ids)
                 if len(page.ids) > known:
                     yield Members(page.ids[known:], page.rows[known:], page.shaper)
@@ -195,14 +198,19 @@ class MemberSource:
 
     def age(self) -> float:
         """Seconds that the source is behind, as its query `fresh` says; TargetError and UnfitSource."""
+        with closing(self._open()) as lister:
+            return age_by(lister, self._settings.fresh)
+
+    def _session(self) -> Lister:
+        """A new one to read in, which is as new itself as it has to be: one address may lead to several servers."""
         lister = self._open()
         try:
-            rows = [row for page in lister.pages(self._settings.fresh) for row in page.rows]
-        finally:
+            if self._settings.fresh:
+                self._judge(lambda: age_by(lister, self._settings.fresh))
+        except BaseException:
             lister.close()
-        if len(rows) != 1 or len(rows[0]) != 1:
-            raise UnfitSource(f"`fresh` gives {len(rows)} rows; expected one with one column, the data's age")
-        return seconds_of(rows[0][0])
+            raise
+        return lister
 
     def _statement(self, after: Id | None, limit: int) -> str:
         row = Row({} if after is None else {"after": after, "limit": limit}, 0, 0)
@@ -237,10 +245,10 @@ class _Pages:
 
 
 def check_first(first: int, smallest: Id) -> None:
-    """UnfitSource where a member is at or below `first`: it is on no page."""
+    """UnfitSource where a member is at or below `first`: it is on no page. Its `_id` is not told: it is a person's."""
     if isinstance(smallest, int) and smallest <= first:
         raise UnfitSource(
-            f"a member's `_id` is {smallest}, and `first` is {first}: no page gives it when members are told; "
+            f"a member's `_id` is at or below `first`, which is {first}: no page gives it when members are told; "
             "expected `first` to be below every `_id`"
         )
 

@@ -108,6 +108,19 @@ class Work:
         queries = [made.members, made.queries.get(QueryKind.REMOVE), made.queries.get(QueryKind.CLEAR)]
         return _digest(self.way.place, *made.key_fields, *("" if each is None else each.digest for each in queries))
 
+    def clearing_digest(self) -> str:
+        """Of where a segment's rows are taken out, and by which query."""
+        clear = self.integration.queries.get(QueryKind.CLEAR)
+        return _digest(self.way.place, "" if clear is None else clear.digest)
+
+    @property
+    def has_cleared(self) -> bool:
+        """Whether the run has taken the segment's rows out, and would leave them out where it gave up.
+
+        Of another target, or by another query, whose rows these would be nobody has said: they are not gone yet.
+        """
+        return self.run.mode == "replace" and self.run.cleared == self.clearing_digest()
+
     def refused(self, mark: str) -> int:
         """Entries of the quarantine that came of what was told under a mark."""
         key = self.keys.open(self.run.integration, self.run.segment)

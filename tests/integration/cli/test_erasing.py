@@ -209,6 +209,8 @@ def test_who_finds_nobody_hears_just_that(place: Place, call: Call) -> None:
         (("--values", "-"), b"a@b.example\n\xcc\xe0\n", "--values -, line 2: expected UTF-8"),
         (("--values", "-"), b"a\0@\0\n", "--values -, line 1: a NUL in it; expected text in UTF-8"),
         (("--values", "-"), b"a@b.example;c@b.example\n", "line 1: more than one @; expected one value in each line"),
+        (("--values", "nofile"), b"", "--values nofile: No such file or directory"),
+        (("--values", "."), b"", "--values .: Is a directory"),
         (("--profile", '["\\ud800"]'), b"", "--profile: half of a surrogate pair in it; expected an `_id` or a key"),
         (("--profile", "a\udcff"), b"", "--profile: bytes that are no text; expected UTF-8"),
     ],

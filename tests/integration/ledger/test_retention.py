@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from sqlalchemy import insert, select
 
 from tests.integration.ledger.records import NOON, delivery, entry, failure, resynced, rows
 from tests.integration.place import integration
-from workers.ledger import retention
+from workers.ledger import periods, retention, statistics
 from workers.ledger.retention import SLICE, forget, has_old
 from workers.ledger.statistics import errors, stats
 from workers.ledger.tables import deliveries, identity, quarantine, queries, resyncs
@@ -67,6 +67,30 @@ def test_what_has_gone_is_told_by_whole_hours(claimed: Ledger) -> None:
 
     assert [row.queries for row in found] == [1]  # the whole hour before noon, and ten minutes after it
     assert [row.queries for row in earlier] == [1]
+
+
+@pytest.mark.parametrize("what", ["stats", "errors"])
+def test_what_goes_while_it_is_counted_is_counted_all_the_same(
+    claimed: Ledger, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    """The period is chosen first: what it takes from single deliveries must be there when it is read."""
+    claimed.write([delivery(started_ms=NOON - 1), failure(started_ms=NOON - 1)])
+    chosen = periods.period
+
+    def meanwhile(*given: Any, **how: Any) -> Any:
+        found = chosen(*given, **how)
+        forget(claimed, NOON, 10.0)
+        return found
+
+    monkeypatch.setattr(statistics, "period", meanwhile)
+    since, until = NOON_TIME - timedelta(minutes=10), NOON_TIME
+    if what == "stats":
+        assert [(row.queries, row.retries + row.failures) for row in stats(claimed, since, until, by="total")] == [
+            (0, 1),
+            (1, 0),
+        ]
+    else:
+        assert [row.count for row in errors(claimed, since, until=until)] == [1]
 
 
 def test_a_slice_ends_when_its_time_is_up(claimed: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:

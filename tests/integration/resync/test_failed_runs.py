@@ -106,6 +106,34 @@ def test_who_knows_of_a_run_that_failed_is_told_of_it_no_more(platform: Platform
     assert (needs(platform), failing(platform)) == ([], 0)
 
 
+def test_who_knows_of_a_difference_is_told_of_it_no_more(platform: Platform) -> None:
+    """As of a segment that nobody follows any more, and which therefore no run can find or make equal."""
+    platform.target_has(7, "a")
+    run = platform.resync(7, "verify")
+    assert (run.outcome, len(needs(platform))) == ("differs", 1)
+    assert not control.cancel(platform.job.runtime, run.id, "test")
+    assert needs(platform) == []
+
+
+@pytest.mark.parametrize("outcome", ["differs", "failed"])
+def test_what_was_seen_of_a_segment_that_has_left_is_told_no_more(platform: Platform, outcome: str) -> None:
+    """With the next round of verifications: such a segment is in none."""
+    redis, keys = platform.job.installation.redis, platform.job.installation.keys
+    platform.configure(verify='"1d"')
+    for segment in (7, 8):
+        platform.target_has(segment, "a")
+        platform.job.push(add(segment, "a"))
+    platform.job.drain()
+    if outcome == "failed":
+        platform.target.run("DROP TABLE membership")
+    assert {platform.resync(segment, "verify").outcome for segment in (7, 8)} == {outcome}
+    platform.configure(verify='"1d"', scope=SCOPED)
+    redis.zadd(keys.verifications, {"members": 0})
+    Schedule(platform.job.runtime.lanes, platform.job.runtime.applied.settings).ask()
+    (need,) = needs(platform)
+    assert ("segment 7" in str(need), "segment 8" in str(need)) == (True, False)
+
+
 @pytest.mark.parametrize("outcome", ["failed", "needs confirmation"])
 def test_a_run_that_is_remembered_no_more_is_told_of_until_somebody_knows_of_it(
     platform: Platform, outcome: str

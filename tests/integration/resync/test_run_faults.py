@@ -6,6 +6,7 @@ import contextlib
 import os
 import tempfile
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,8 +17,8 @@ from workers.cli.commands import resync as command
 from workers.lanes import Lanes, runs
 from workers.lanes.runs import ResyncRuns
 from workers.monitoring.resyncs import notes_of_resyncs, read_resyncs
-from workers.resync import changing, failing, reader, readiness
-from workers.resync.folder import StrangeFolder, folder_of, make_private
+from workers.resync import changing, failing, reader, readiness, room
+from workers.resync.folder import StrangeFolder, folder_of, forget_ended, make_private
 from workers.settings import load, revision
 from workers.settings.published import published
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
     from tests.integration.jobs import Job
     from tests.targets import TargetDatabase
+    from workers.resync.run import ResyncRun
 
 ACCEPTED: dict[str, Any] = {"accept_removals": 100, "accept_adds": 1000}
 on_one = pytest.mark.parametrize("target", ["sqlite"], indirect=True)
@@ -263,6 +265,27 @@ def test_a_plan_that_is_made_again_counts_its_removals_once(platform: Platform) 
     assert (counted[b"removed"], counted[b"rows"]) == (b"30", b"31")
 
 
+def has_removed(rows: int, run: ResyncRun) -> bool:
+    return run.removed >= rows
+
+
+@on_one
+def test_however_often_a_plan_is_made_again_it_says_how_many_rows_go(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(room, "AT_ONCE", 10)
+    platform.has(7, "a")
+    platform.target_has(7, "a", *(f"x{n:02}" for n in range(30)))
+    name = platform.ask(7, **ACCEPTED)
+    for removed in (10, 20, 30):
+        platform.until(name, partial(has_removed, removed))
+        assert platform.run(name).progress == f"removing, {removed} of 30"
+        platform.other_host()
+    assert platform.ends(name).outcome == "done"
+    counted = platform.job.installation.redis.hgetall(platform.job.installation.keys.removals("members"))
+    assert (counted[b"removed"], counted[b"rows"]) == (b"30", b"31")
+
+
 @on_one
 def test_a_verification_that_joins_a_resync_looks_at_what_that_has_left(
     platform: Platform, monkeypatch: pytest.MonkeyPatch
@@ -406,6 +429,42 @@ def test_a_source_that_is_emptied_while_members_are_told_is_told_of(
     assert platform.rows(7) == {"a", "b", "c"}
 
 
+@on_one
+def test_what_was_told_before_a_run_began_anew_makes_no_list_whole(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a source that has lost half of its members since would be called done: with those of both times all are."""
+    monkeypatch.setattr(changing, "SMALL", 0)
+    monkeypatch.setattr(room, "AT_ONCE", 10)
+    platform.has(7, *(f"m{number}" for number in range(60)))
+    platform.target_has(7, "x")
+    name = platform.ask(7, **ACCEPTED)
+    platform.until(name, lambda run: run.added >= 40)
+    platform.configure(members_query=f"{LISTED} ORDER BY 1")
+    platform.until(name, lambda run: run.state == "between" and run.phase == "plan")
+    platform.until(name, lambda run: run.phase == "adds")
+    assert platform.run(name).progress == "adding, 0 of 60"
+    platform.target.run("DELETE FROM membership WHERE id > 25")
+    run = platform.ends(name)
+    assert (run.outcome, "25 of 60 members" in run.why) == ("failed", True), run
+
+
+@on_one
+def test_few_members_that_another_host_reads_anew_are_told_as_a_whole(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As above, where a reader has died: another one reads again what is to be told."""
+    monkeypatch.setattr(room, "AT_ONCE", 10)
+    platform.has(7, *(f"m{number}" for number in range(60)))
+    platform.target_has(7, "x")
+    name = platform.ask(7, **ACCEPTED)
+    platform.until(name, lambda run: run.added >= 40)
+    platform.other_host()
+    platform.target.run("DELETE FROM membership WHERE id > 25")
+    run = platform.ends(name)
+    assert (run.outcome, "25 of 60 members" in run.why) == ("failed", True), run
+
+
 def open_to_all(folder: Path) -> None:
     folder.mkdir(mode=0o700)
     folder.chmod(0o777)
@@ -471,6 +530,40 @@ def test_two_installations_of_one_name_keep_what_they_read_apart(
     assert applied is not None
     assert folder.name == f"{installation.namespace}-{applied.installation}"
     assert folder_of("segsync", "1") != folder_of("segsync", "2")
+
+
+@on_one
+@pytest.mark.parametrize("kind", ["resync", "verify"])
+def test_what_another_host_has_read_goes_there_once_the_run_is_over(
+    platform: Platform, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """Keys and whole profiles: whoever ends a run removes them on its own host alone."""
+    redis, keys = platform.job.installation.redis, platform.job.installation.keys
+    here, there = tmp_path / "here", tmp_path / "there"
+    here.mkdir()
+    there.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(there))
+    platform.has(7, "ann", "bob")
+    platform.target_has(7, "x")
+    name = platform.ask(7, kind, **ACCEPTED)
+    platform.until_state(name, "removing" if kind == "resync" else "between")
+    left = platform.folder
+    (left / f"{name}.0f").mkdir()
+    (left / "somebody's").mkdir()
+    kept = {*left.iterdir()}
+    forget_ended(redis, keys, left)
+    assert {*left.iterdir()} == kept, "the run is open"
+
+    monkeypatch.setattr(tempfile, "tempdir", str(here))
+    assert platform.ends(name).outcome in ("done", "differs")
+    assert [*platform.folder.iterdir()] == []
+    assert {*left.iterdir()} == kept, "nobody here can look there"
+    left.parent.chmod(0o777)
+    forget_ended(redis, keys, left)
+    assert {*left.iterdir()} == kept, "others may have put something in its place"
+    left.parent.chmod(0o700)
+    forget_ended(redis, keys, left)
+    assert [path.name for path in left.iterdir()] == ["somebody's"]
 
 
 @on_one

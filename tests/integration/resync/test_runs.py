@@ -15,7 +15,7 @@ from workers.control import resync as control
 from workers.errors import WrongUsage
 from workers.lanes.runs import ResyncRuns
 from workers.monitoring import status
-from workers.resync import changing, room
+from workers.resync import changing, comparing, room
 from workers.runtime import Runtime
 from workers.settings import load, revision
 
@@ -121,6 +121,7 @@ def test_members_of_a_large_segment_are_told_in_slices_with_a_mark_each(
     assert platform.run(name).outcome == "done"
     assert platform.rows(7) == set("abcdefh")
     assert len(marks) >= 4, "of two members each"
+    assert platform.run(name).after is None, "nobody's `_id` is remembered for days"
 
 
 @on_one
@@ -332,6 +333,58 @@ def test_what_differs_only_at_the_first_look_is_no_difference(platform: Platform
     run = platform.ends(name)
     assert (run.outcome, run.missing, run.strays, run.looks) == ("differs", 0, 1, 1)
     assert platform.shown(run) == {"strays": ["x"]}
+
+
+@on_one
+def test_whichever_host_looks_again_what_was_on_its_way_is_no_difference(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Each look is another host's: what one has seen lies on none of the others' disks, and the run remembers it."""
+    pushed = iter("bcdefg")
+
+    def looks_elsewhere() -> None:
+        key = next(pushed)
+        on_host(key, monkeypatch, tmp_path)
+        platform.has(7, key)
+
+    platform.has(7, "a")
+    platform.target_has(7, "a")
+    name = platform.ask(7, "verify")
+    while platform.run(name).state != "ended":
+        platform.until(name, lambda run: run.state in ("marked", "ended"))
+        looks_elsewhere()
+        platform.until(name, lambda run: run.state in ("between", "ended"))
+        platform.job.push(add(7, *(key for (key,) in platform.target.run("SELECT custom_id FROM membership"))))
+    run = platform.run(name)
+    assert (run.outcome, run.seen) == ("equal", "")
+
+
+def on_host(name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    host = tmp_path / f"host-{name}"
+    host.mkdir(exist_ok=True)
+    monkeypatch.setattr(tempfile, "tempdir", str(host))
+
+
+@on_one
+def test_what_a_host_has_seen_by_an_earlier_configuration_hides_nothing(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """It looked at another table then; since, another host has looked at this one, and has seen the same as it now."""
+    monkeypatch.setattr(comparing, "FEW_REMEMBERED", 0)
+    platform.has(7, "a", "b")
+    platform.target_has(7, "a")
+    platform.target.run("CREATE TABLE other (segment_id bigint, client_id varchar(255))")
+    platform.target.run("INSERT INTO other VALUES (7, 'b'), (7, 'z')")
+    on_host("one", monkeypatch, tmp_path)
+    name = platform.ask(7, "verify")
+    platform.until(name, lambda run: run.state == "between")
+    on_host("two", monkeypatch, tmp_path)
+    platform.configure(members_query="SELECT client_id FROM other WHERE segment_id = {segment_id}")
+    platform.until(name, lambda run: run.state == "between" and run.looks == 0)
+    platform.until(name, lambda run: run.state == "between" and run.looks == 1)
+    on_host("one", monkeypatch, tmp_path)
+    run = platform.ends(name)
+    assert (run.outcome, run.missing, run.strays) == ("differs", 1, 1)
 
 
 @on_one

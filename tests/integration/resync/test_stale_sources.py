@@ -10,14 +10,16 @@ import pytest
 
 from tests.integration.jobs import add
 from tests.integration.resync.platform import Platform
+from workers.connectors.sql.sqlite.listing import SqliteLister
 from workers.lanes.clock import redis_ms
-from workers.resync import changing, freshness, reader, readiness
+from workers.resync import changing, failing, freshness, reader, readiness
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from tests.integration.jobs import Job
     from tests.targets import TargetDatabase
+    from workers.connectors.sql.listing import Page
     from workers.resync.run import ResyncRun
 
 ACCEPTED: dict[str, Any] = {"accept_removals": 100, "accept_adds": 1000}
@@ -79,6 +81,43 @@ def test_a_replica_that_falls_behind_between_two_marks_is_not_read(
     replica_is(platform, 0)
     run = platform.ends(name)
     assert (run.outcome, run.added, platform.rows(7)) == ("done", 4, {"a", "b", "c", "late"})
+
+
+@on_one
+@pytest.mark.parametrize("slices", [False, True])
+def test_a_replica_that_answers_in_place_of_another_is_not_read(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch, *, slices: bool
+) -> None:
+    """Behind one address there are several, and each session may be with another: the one that was asked was new."""
+    monkeypatch.setattr(failing, "LONGEST_LOOK_MS", 10)
+    if slices:
+        monkeypatch.setattr(changing, "SMALL", 1)
+    platform.has(7, "a", "late")
+    platform.target_has(7, "x" if slices else "late")
+    replica_is(platform, 0)
+    name = platform.ask(7, **ACCEPTED)
+    opened, late = SqliteLister.pages, dict[int, SqliteLister]()
+
+    def balanced(lister: SqliteLister, statement: str) -> Iterator[Page]:
+        """Of the sessions that are opened to read in at a mark the first one's server is late."""
+        if (run := platform.run(name)).reached:
+            late.setdefault(run.marked, lister)
+        if "age" in statement:
+            replica_is(platform, 3600 * (lister in late.values()))
+        yield from opened(lister, statement)
+
+    monkeypatch.setattr(SqliteLister, "pages", balanced)
+    seen: set[str] = set()
+
+    def is_over(run: ResyncRun) -> bool:
+        seen.add(run.why)
+        return run.state == "ended"
+
+    platform.until(name, is_over)
+    run = platform.run(name)
+    assert (run.outcome, run.members, run.added, platform.rows(7)) == ("done", 2, 2, {"a", "late"})
+    assert len(late) == (2 if slices else 1), "marks"
+    assert any("another has answered, whose data is 3,6" in why for why in seen), seen
 
 
 @on_one

@@ -18,6 +18,7 @@ from workers.settings import load, revision
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from tests.integration.jobs import Job
     from tests.targets import TargetDatabase
@@ -219,6 +220,47 @@ def test_a_run_that_has_cleared_its_segment_waits_for_a_source_that_can_be_told(
     run = platform.ends(name)
     assert (run.outcome, "no members at all" in run.why) == ("needs confirmation", True)
     assert ": no more was changed, since" in command._verdict(run)
+    keys = platform.job.installation.keys
+    assert platform.job.installation.redis.hexists(keys.flagged("members"), "7")
+
+
+@on_one
+def test_a_run_that_would_clear_by_another_configuration_has_not_cleared_yet(platform: Platform) -> None:
+    """It has changed something, by difference: that is no word for a clear, nor a reason to ask for none."""
+    platform.has(7, "a", "b")
+    platform.target_has(7, "a", "x")
+    name, _ = control.confirm(platform.job.runtime, platform.resync(7).id, "removals=1,adds=2", "me")
+    platform.until_state(name, "removing")
+    platform.configure(members_query=None)
+    run = platform.ends(name)
+    assert (run.outcome, run.mode, "it is the first time" in run.why) == ("needs confirmation", "replace", True)
+    assert platform.rows(7) == {"a", "x"}
+
+
+@on_one
+@pytest.mark.parametrize("change", ["address", "clear"])
+def test_a_run_that_has_cleared_its_segment_elsewhere_asks_before_it_clears_here(
+    platform: Platform, change: str, tmp_path: Path
+) -> None:
+    """Those rows may be others', as at an integration's first run; they are not gone yet."""
+    name = has_cleared(platform)
+    if change == "clear":
+        platform.configure(
+            members_query=None, clear="DELETE FROM member WHERE segment_id IN ({segment_id}, {segment_id} + 1)"
+        )
+    else:
+        there = tmp_path / "there"
+        there.symlink_to(tmp_path)
+        installation = platform.job.installation
+        elsewhere = platform.target.connector().replace(str(tmp_path), str(there))
+        installation.configure(elsewhere + platform.source() + platform.target.integration())
+        revision.publish(installation.redis, installation.keys, load(installation.file))
+        platform.job.runtime = installation.runtime()
+    platform.until(name, lambda run: run.state == "between")
+    platform.target_has(8, "y")
+    run = platform.ends(name)
+    assert (run.outcome, "it is the first time" in run.why) == ("needs confirmation", True)
+    assert platform.rows(8) == {"y"}
     keys = platform.job.installation.keys
     assert platform.job.installation.redis.hexists(keys.flagged("members"), "7")
 

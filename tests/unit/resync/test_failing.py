@@ -22,7 +22,8 @@ def test_a_run_that_is_tried_again_is_told_without_its_cause(caplog: pytest.LogC
     """That may name a member."""
     looks: list[tuple[Any, ...]] = []
     run = ResyncRun("3", "crm", "7", tries=1)
-    work: Any = SimpleNamespace(run=run, runs=SimpleNamespace(look=lambda *given: looks.append(given)))
+    runs = SimpleNamespace(look=lambda *given: looks.append(given))
+    work: Any = SimpleNamespace(run=run, has_cleared=False, runs=runs)
     with caplog.at_level(logging.INFO):
         fail(work, OSError("a member"))
     assert looks == [("3", 4000, {"tries": 2, "why": "the reader's own disk: OSError"})]
@@ -45,7 +46,7 @@ def test_who_is_told_that_a_run_gave_up_knows_which_side_it_was_and_what_to_do(
     monkeypatch.setattr(failing, "stop", lambda _work, _outcome, why: ends.append(why))
     error = TargetError(ErrorClass.RETRY, "mysql 2013", "the link to the server was lost")
     run = ResyncRun("3", "crm", "7", mode="diff", tries=failing.MOST_TRIES - 1, told=told)
-    work: Any = SimpleNamespace(run=run, keep=lambda: None, folder=tmp_path / "3")
+    work: Any = SimpleNamespace(run=run, has_cleared=False, keep=lambda: None, folder=tmp_path / "3")
     fail(work, UnlistedTarget.of(error) if side == "target" else error)
     (why,) = ends
     assert why == (

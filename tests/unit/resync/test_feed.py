@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import TYPE_CHECKING
 
@@ -45,7 +46,7 @@ def test_pages_are_asked_for_until_one_is_empty() -> None:
 def test_a_member_whom_no_page_gives_is_told_of(below: bytes) -> None:
     """Its row would be removed. What is no answer to such a question, or one that looks away, says nothing."""
     found, asked = source(below, first=0)
-    with pytest.raises(UnfitSource, match=r"`_id` is (-7|0), and `first` is 0: no page gives it"):
+    with pytest.raises(UnfitSource, match="`_id` is at or below `first`, which is 0: no page gives it"):
         list(found.everything())
     assert asked == [LEAST_ASKED]
 
@@ -84,14 +85,26 @@ def test_a_reading_goes_on_after_a_member() -> None:
         ([b'[{"_id":1}]', b'[{"_id":1}]'], "one `_id` twice"),
         ([b'[{"_id":1},{"_id":2},{"_id":3}]'], r"a page has 3 members, or more; expected \{limit\}, 2, at most"),
         ([b'[{"_id":"a"}]'], "expected both to be of one kind"),
-        ([b'[{"name":"a"}]'], "member 1 of its answer is no profile: .*on the page behind 0"),
-        ([b"[7]"], "member 1 of its answer is no profile: .*on the page behind 0"),
+        ([b'[{"name":"a"}]'], "member 1 of its answer is no profile: .*on page 1 of this reading"),
+        ([b"[7]"], "member 1 of its answer is no profile: .*on page 1 of this reading"),
     ],
 )
 def test_pages_that_cannot_be_told_apart_are_refused(answers: list[bytes], said: str) -> None:
     found, _ = source(*answers, first=0)
     with pytest.raises(UnfitSource, match=said):
         ids(found)
+
+
+@pytest.mark.parametrize("first", ["", 0])
+def test_nobody_is_named_by_what_is_said_of_a_page(first: str | int) -> None:
+    """It stands in the ledger, where no `erase` looks for people, and is seen by who may not see their ids."""
+    names = [f"ann{number}@example.com" if first == "" else 7_310_000 + number for number in range(3)]
+    page = json.dumps([{"_id": each} for each in names[:2]]).encode()
+    for wrong in (page, b'[{"n":1}]', json.dumps([{"_id": names[2]}, {"_id": names[2]}]).encode()):
+        found, _ = source(page, wrong, first=first)
+        with pytest.raises(UnfitSource, match="on page 2 of this reading") as error:
+            ids(found)
+        assert not any(str(each) in str(error.value) for each in names)
 
 
 def test_members_keep_their_json() -> None:

@@ -57,6 +57,8 @@ def test_an_answer_that_breaks_off_at_any_byte_is_none(length: int | None) -> No
         (Answer(b"", 302, (("Location", "http://127.0.0.1:1/"),)), ErrorClass.HOLD, "it answers with a redirect"),
         (Answer(BODY, 401), ErrorClass.HOLD, "it answers 401; expected 200"),
         (Answer(BODY, 206), ErrorClass.HOLD, "it answers 206; expected 200"),
+        (Answer(BODY, 200, (("Age", "7"),)), ErrorClass.RETRY, "kept by a cache, for '7' s by its header Age"),
+        (Answer(BODY, 200, (("age", " 0"), ("age", "060"))), ErrorClass.RETRY, "for '060' s by its header Age"),
         (Answer(BODY, 503), ErrorClass.RETRY, "it answers 503; expected 200"),
         (Answer(BODY, 200, (("Content-Encoding", "gzip"),)), ErrorClass.HOLD, "Content-Encoding 'gzip' says; expected"),
         (Answer(BODY, 200, (("content-encoding", "Identity, BR"),)), ErrorClass.HOLD, "Encoding 'Identity, BR' says"),
@@ -72,6 +74,11 @@ def test_other_answers_are_none(answer: Answer, kind: ErrorClass, said: str) -> 
 @pytest.mark.parametrize("coding", ["Identity", " IDENTITY ", "", "identity, identity"])
 def test_what_is_plain_may_say_so(coding: str) -> None:
     with answering(lambda _: Answer(BODY, headers=(("Content-Encoding", coding),))) as platform:
+        assert len(told(feed(platform.url + "/{segment_id}"))) == 2
+
+
+def test_what_a_cache_has_let_through_may_say_so() -> None:
+    with answering(lambda _: Answer(BODY, headers=(("Age", "0"),))) as platform:
         assert len(told(feed(platform.url + "/{segment_id}"))) == 2
 
 

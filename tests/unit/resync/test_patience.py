@@ -127,7 +127,7 @@ class Stalling:
 def test_a_database_that_gives_nothing_more_is_no_source(clock: Clock, first: int | str) -> None:
     """It would be tried again five times, and its lane stand for as long."""
     members = SimpleNamespace(render=lambda *_: ["SELECT"])
-    settings = SimpleNamespace(key="main", first=first, rows=10, members=members)
+    settings = SimpleNamespace(key="main", first=first, rows=10, members=members, fresh="")
     source = MemberSource(cast("Any", settings), "7", lambda: cast("Any", Stalling(clock)))
     with pytest.raises(UnfitSource, match="source 'main' has given no new member for 300 s, after 1"):
         list(source.everything())

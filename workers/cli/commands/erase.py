@@ -76,7 +76,10 @@ def _is_meant(places: Sequence[PlaceFound], how: EraseManner) -> bool:
 
 
 def _lines(values: str) -> list[str]:
-    raw = sys.stdin.buffer.read() if values == "-" else Path(values).read_bytes()
+    try:
+        raw = sys.stdin.buffer.read() if values == "-" else Path(values).read_bytes()
+    except OSError as error:
+        raise WrongUsage(f"--values {values}: {error.strerror or type(error).__name__}") from None
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:

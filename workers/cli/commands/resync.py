@@ -7,6 +7,7 @@ import sys
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import typer
@@ -85,10 +86,12 @@ _ALONE: Final = {
 }
 
 
-def resync(choice: Choice, *, watch: bool) -> int:
+def resync(choice: Choice, *, watch: bool, as_json: bool) -> int:
     """Asks for a run of each segment."""
     runtime = open_runtime()
     asked = _ask(runtime, choice, "resync")
+    if as_json:
+        return _watch(runtime, [name for *_, name, _ in asked], to_end=watch, as_json=True)
     for integration, segment, name, fresh in asked:
         run = None if fresh else ResyncRun.read(ResyncRuns(runtime.lanes).read(name))
         typer.echo(in_line(f"run {name}: segment {segment} of {integration}{'' if fresh else _joined(run)}"))
@@ -160,32 +163,40 @@ def show_runs(*, as_json: bool) -> int:
     return FINE
 
 
-def confirm(name: str, accept: str, *, watch: bool) -> int:
+def confirm(name: str, accept: str, *, watch: bool, as_json: bool) -> int:
     """Begins anew, with a person's word."""
     runtime = open_runtime()
     with recorded(runtime.redis, runtime.keys, who := caller(), "resync --confirm", name, reason=accept):
         run, before = control.confirm(runtime, name, accept, who.name)
+    if as_json:
+        return _watch(runtime, [run], to_end=watch, as_json=True)
     typer.echo(in_line(f"run {run}: segment {before.segment} of {before.integration}, in place of run {name}"))
     return _watch(runtime, [run]) if watch else FINE
 
 
-def cancel(name: str) -> int:
+def cancel(name: str, *, as_json: bool) -> int:
     """Its reader ends it, when what is on its way has been delivered."""
     runtime = open_runtime()
     with recorded(runtime.redis, runtime.keys, who := caller(), "resync --cancel", name):
         open_still = control.cancel(runtime, name, who.name)
-    if open_still:
+    if as_json:
+        print_json({"run": name, "was_open": open_still})
+    elif open_still:
         typer.echo(f"run {name} ends; what it has changed stays, and its segment is flagged if that is half of it")
     else:
         typer.echo(f"run {name} was over")
     return FINE
 
 
-def _watch(runtime: Runtime, names: Sequence[str]) -> int:
-    found = [_ended(runtime, name, quiet=False) for name in names]
-    for run in found:
-        typer.echo(in_line(_verdict(run)))
-    return FINE if all(run.outcome in GOOD for run in found) else NEEDS_SOMEONE
+def _watch(runtime: Runtime, names: Sequence[str], *, to_end: bool = True, as_json: bool = False) -> int:
+    find = partial(_ended, quiet=as_json) if to_end else control.find
+    found = [find(runtime, name) for name in names]
+    if as_json:
+        print_json([ToldRun.of(run) for run in found])
+    else:
+        for run in found:
+            typer.echo(in_line(_verdict(run)))
+    return FINE if not to_end or all(run.outcome in GOOD for run in found) else NEEDS_SOMEONE
 
 
 def _ended(runtime: Runtime, name: str, *, quiet: bool) -> ResyncRun:

@@ -62,6 +62,11 @@ def test_a_setting_that_is_not_kept_holds_the_connector() -> None:
     assert (caught.value.error_class, caught.value.level) == (ErrorClass.HOLD, HoldLevel.CONNECTOR)
 
 
+def test_no_profile_gives_a_list_that_was_kept() -> None:
+    """The engine that tests have keeps none: on a server with `use_query_cache` in the profile it is a minute old."""
+    assert session.pinned(Target("crm", "clickhouse", "clickhouse://h/d"))["use_query_cache"] == "false"
+
+
 def test_a_driver_that_is_not_installed_is_named_with_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(extras, "find_spec", lambda _module: None)
     for door in (CLICKHOUSE.link, CLICKHOUSE.examine):

@@ -19,6 +19,13 @@ if TYPE_CHECKING:
 LARGEST_QUERY_BYTES = 128 * 1024 * 1024
 """Of a statement beside what follows VALUES; the server's own 256 KiB would refuse an IN of 10,000 long keys."""
 
+OVERFLOWS = (
+    *("result_overflow_mode", "read_overflow_mode", "read_overflow_mode_leaf", "timeout_overflow_mode"),
+    *("timeout_overflow_mode_leaf", "transfer_overflow_mode", "set_overflow_mode", "join_overflow_mode"),
+    *("group_by_overflow_mode", "sort_overflow_mode", "distinct_overflow_mode"),
+)
+"""What becomes of a statement that goes beyond one of the server's limits: it fails, or ends early and well."""
+
 
 def pinned(target: Target) -> Mapping[str, str]:
     """The settings, with the values that `toString(getSetting(name))` then has."""
@@ -38,7 +45,14 @@ def pinned(target: Target) -> Mapping[str, str]:
         "async_insert": "false",
         "mutations_sync": "1",
         "lightweight_deletes_sync": "1",
-        "timeout_overflow_mode": "throw",
+        # All rows, or an error: a profile may have the first ones taken for all of them, and a list that ends so has
+        # those removed who stand behind, or in a shard that does not answer.
+        **dict.fromkeys(OVERFLOWS, "throw"),
+        "skip_unavailable_shards": "false",
+        "limit": "0",
+        "offset": "0",
+        # And those of now: a list that was kept for a minute has nobody who came since.
+        "use_query_cache": "false",
         "max_execution_time": str(statement_limit(target)),
         "max_query_size": str(LARGEST_QUERY_BYTES),
     }

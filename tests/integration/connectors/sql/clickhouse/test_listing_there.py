@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -48,6 +49,36 @@ def test_an_error_in_the_body_of_an_answer_that_began_well_is_no_end(
     with pytest.raises(TargetError) as raised:
         read(clickhouse_target, "SELECT number FROM numbers(9)")
     assert raised.value.code == "clickhouse 241"
+
+
+@pytest.mark.parametrize(
+    "profile",
+    [
+        {"max_result_rows": "2", "result_overflow_mode": "break", "max_block_size": "2"},
+        {"max_rows_to_read": "2", "read_overflow_mode": "break", "max_block_size": "2"},
+        {"max_rows_in_set": "2", "set_overflow_mode": "break"},
+        {"limit": "2"},
+        {"offset": "2"},
+    ],
+    ids=lambda profile: [*profile][-1 if len(profile) < 3 else 1],
+)
+def test_a_profile_that_ends_lists_early_hides_nobody(
+    clickhouse_target: Target, clickhouse_server: ClickhouseServer, profile: dict[str, str]
+) -> None:
+    """The answer says that it is whole, with as many rows as it has: whoever stands behind would be removed."""
+    database = clickhouse_target.url.rpartition("/")[2]
+    clickhouse_server.run("CREATE TABLE t (k Int64) ENGINE = MergeTree ORDER BY k", database)
+    clickhouse_server.run("INSERT INTO t SELECT number FROM numbers(9)", database)
+    clickhouse_server.fail(database, "AS c FROM", "profile", text=json.dumps(profile))
+    statement = "SELECT number AS c FROM numbers(9)"
+    if "set_overflow_mode" in profile:
+        statement = "SELECT k AS c FROM t WHERE k IN (SELECT k FROM t)"
+    try:
+        _, rows = read(clickhouse_target, statement)
+    except TargetError as error:
+        assert error.code in ("clickhouse 158", "clickhouse 191", "clickhouse 396")  # noqa: PT017 - or all of them
+    else:
+        assert len(rows) == 9
 
 
 def test_nothing_is_changed(clickhouse_target: Target, clickhouse_server: ClickhouseServer) -> None:
