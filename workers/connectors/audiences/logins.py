@@ -149,29 +149,42 @@ class TokenKeeper:
         try:
             tokens = self._consent.renew(kept.refresh)
         except CallFailed as failed:
-            self._not_renewed(kept, failed)
+            if later := self._not_renewed(kept, failed):
+                return later
             raise self._told(failed) from None
         reach(failpoints.AFTER_RENEWAL)
-        self.keep(tokens, refresh=kept.refresh)
+        with self._store.changing() as connection:
+            if later := self._kept_since(connection, kept.version):
+                return later
+            self.write(connection, tokens, refresh=kept.refresh)
         return tokens.access
 
-    def _not_renewed(self, kept: _Kept, failed: CallFailed) -> None:
-        """It is not tried at once again; one that only a person can renew ends as it does, as far as that is known."""
+    def _kept_since(self, connection: Connection, version: int) -> str:
+        """What another process has kept meanwhile, perhaps another account's, and stays; "" where none has."""
+        kept = self._read(connection, lock=True)
+        return kept.access if kept is not None and kept.version != version else ""
+
+    def _not_renewed(self, kept: _Kept, failed: CallFailed) -> str:
+        """It is not tried at once again; one that only a person can renew ends as it does, as far as that is known.
+
+        Returns what another process has kept meanwhile, of which nothing is said then.
+        """
         now = self._clock()
         again = max(min(LATEST_AGAIN_MS, max(SOONEST_AGAIN_MS, (kept.expires_ms - now) // 10)), failed.wait_ms)
         said: dict[str, Any] = {"owned_until_ms": now + again, "code": failed.code, "reason": failed.reason}
         if failed.fault in (Fault.LOGIN, Fault.REFUSED) and kept.expires_ms:
             said["ends_ms"] = min(kept.ends_ms or kept.expires_ms, kept.expires_ms)
+        said["owner"] = TOO_OFTEN if failed.wait_ms and failed.fault is Fault.BUDGET else ""
         with self._store.changing() as connection:
-            self._change(connection, owner=TOO_OFTEN if failed.wait_ms and failed.fault is Fault.BUDGET else "", **said)
+            later = self._kept_since(connection, kept.version)
+            if not later:
+                self._change(connection, **said)
+            return later
 
-    def keep(self, tokens: LoginTokens, *, refresh: str = "") -> None:
-        """Keeps new ones in place of whatever was kept.
-
-        refresh  what stays where the platform gave no other
-        """
+    def keep(self, tokens: LoginTokens) -> None:
+        """Keeps new ones in place of whatever was kept."""
         with self._store.changing() as connection:
-            self.write(connection, tokens, refresh=refresh)
+            self.write(connection, tokens)
 
     def _keep_first(self, tokens: LoginTokens) -> None:
         """Keeps the first ones; TargetError where another process has kept its own meanwhile: those stay."""
@@ -185,6 +198,7 @@ class TokenKeeper:
     ) -> None:
         """As `keep`, in the connection's transaction.
 
+        refresh  what stays where the platform gave no other
         account  whom they are for
 
         TargetError where another process has kept its own meanwhile, the first or another account's: those stay.

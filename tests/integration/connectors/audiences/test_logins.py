@@ -11,6 +11,7 @@ import pytest
 from tests.fakes.server import Reply
 from tests.integration.connectors.audiences.rig import Rig, people
 from workers.connectors.audiences.logins import LoginTokens, TokenKeeper
+from workers.connectors.audiences.wire import CallFailed, Fault
 from workers.control.connecting import use_code
 from workers.errors import ErrorClass, HoldLevel, TargetError
 from workers.lanes.keys import Keys
@@ -128,6 +129,27 @@ def test_processes_renew_one_after_the_other_and_take_what_the_first_got(rig: Ri
     assert set(got) <= {yandex.access, ErrorClass.RETRY.value}
     assert keepers[3].renew(refused) == yandex.access
     assert yandex.renewals == 1
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_renewal_that_ends_after_somebody_has_connected_changes_nothing_of_their_login(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch, *, fails: bool
+) -> None:
+    """Its tokens would lead all audiences back to the account before; its failure would be told of the new login."""
+    tokens, consent = rig.connector.way.tokens, rig.connector.way.consent
+    renew, other = consent.renew, rig.again()
+
+    def late(refresh: str) -> LoginTokens:
+        found = renew(refresh)
+        other.keep_login(LoginTokens("another account's", "its refresh", 31_536_000), "", moves=True)
+        if fails:
+            raise CallFailed(Fault.LOGIN, "yandex-audiences 400 invalid_grant", "Yandex.OAuth refuses it")
+        return found
+
+    monkeypatch.setattr(consent, "renew", late)
+    assert tokens.renew(tokens.token()) == "another account's"
+    assert tokens.token() == "another account's"
+    assert (tokens.standing().ends_ms, tokens.standing().reason) == (0, "")
 
 
 def test_who_died_in_a_renewal_stands_in_nobody_s_way(rig: Rig, yandex: FakeYandex) -> None:
