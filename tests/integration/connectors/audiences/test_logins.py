@@ -10,7 +10,7 @@ import pytest
 
 from tests.fakes.server import Reply
 from tests.integration.connectors.audiences.rig import Rig, people
-from workers.connectors.audiences.logins import LoginTokens, TokenKeeper
+from workers.connectors.audiences.logins import LoginStanding, LoginTokens, TokenKeeper
 from workers.connectors.audiences.wire import CallFailed, Fault
 from workers.control.connecting import use_code
 from workers.errors import ErrorClass, HoldLevel, TargetError
@@ -244,20 +244,75 @@ def test_of_two_who_connect_at_once_to_two_accounts_one_is_told(two: list[AdConn
     assert not at_once(two, lambda each: each.keep_login(LoginTokens("token"), two[0].way.tokens.account() or ""))
 
 
-def test_two_who_need_nobody_s_consent_begin_with_one_token(
+def test_of_two_who_need_nobody_s_consent_one_asks_for_the_first_token(
     two: list[AdConnector], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    both, got = threading.Barrier(2), []
+    """VK gives five, and those that nobody keeps count for ever: with six workers there would be none for a renewal."""
+    asked, got, is_asked, may_answer = [], [], threading.Event(), threading.Event()
 
     def exchange(_code: str) -> LoginTokens:
-        both.wait(20)
-        return LoginTokens(f"of {threading.get_ident()}")
+        asked.append(threading.get_ident())
+        is_asked.set()
+        assert may_answer.wait(20)
+        return LoginTokens("the first")
 
     for each in two:
         monkeypatch.setattr(each.way.consent, "url", lambda _state: "")
         monkeypatch.setattr(each.way.consent, "exchange", exchange)
-    assert not at_once(two, lambda each: got.append(each.way.tokens.token()))
-    assert set(got) == {two[0].way.tokens.token()}
+    first = threading.Thread(target=lambda: got.append(two[0].way.tokens.token()))
+    first.start()
+    assert is_asked.wait(20)
+    with pytest.raises(TargetError, match="another process asks for the first token") as caught:
+        two[1].way.tokens.token()
+    assert caught.value.error_class is ErrorClass.RETRY
+    may_answer.set()
+    first.join()
+    assert got == [two[1].way.tokens.token()] == ["the first"]
+    assert len(asked) == 1
+
+
+def test_who_died_asking_for_the_first_token_stands_in_nobody_s_way(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    with rig.connector.store.changing() as connection:
+        connection.exec_driver_sql("DELETE FROM ads_login")
+    tokens, consent = rig.connector.way.tokens, type(rig.connector.way.consent)
+    monkeypatch.setattr(consent, "url", lambda *_: "")
+
+    def dies(*_: str) -> LoginTokens:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(consent, "exchange", dies)
+    with pytest.raises(KeyboardInterrupt):
+        tokens.token()
+    assert tokens.standing() == LoginStanding()
+    monkeypatch.setattr(consent, "exchange", lambda *_: LoginTokens("the first"))
+    with pytest.raises(TargetError, match="another process asks"):
+        rig.again().way.tokens.token()
+    rig.fake.advance(121)
+    assert tokens.token() == "the first"
+
+
+def test_a_first_token_that_is_refused_is_asked_for_again_and_one_that_somebody_connects_with_stays(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with rig.connector.store.changing() as connection:
+        connection.exec_driver_sql("DELETE FROM ads_login")
+    tokens, consent = rig.connector.way.tokens, rig.connector.way.consent
+    monkeypatch.setattr(consent, "url", lambda _state: "")
+
+    def refused(_code: str) -> LoginTokens:
+        raise CallFailed(Fault.LOGIN, "vk-ads 403 token_limit_exceeded", "VK's OAuth refuses it")
+
+    def late(_code: str) -> LoginTokens:
+        rig.again().keep_login(LoginTokens("a person's"), "")
+        return LoginTokens("a process's")
+
+    monkeypatch.setattr(consent, "exchange", refused)
+    for _ in range(2):
+        with pytest.raises(TargetError, match="token_limit_exceeded"):
+            tokens.token()
+    assert (tokens.standing().kept, tokens.standing().code) == (False, "vk-ads 403 token_limit_exceeded")
+    monkeypatch.setattr(consent, "exchange", late)
+    assert tokens.token() == tokens.token() == "a person's"
 
 
 def test_nobody_has_consented_yet(rig: Rig) -> None:
