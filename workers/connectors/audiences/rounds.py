@@ -253,6 +253,11 @@ class Rounds:
             if failed.fault is Fault.UNHEARD:
                 raise
             return self._endings.call_failed(audience, written.call, written.rows, failed, step)
+        except TargetError as error:
+            # There was no token for it: it was not made, or refused for the token's sake.
+            undone = CallFailed(Fault.UNDONE, error.code, error.reason)
+            self._endings.call_failed(audience, written.call, written.rows, undone, step)
+            raise
         reach(failpoints.AFTER_CALL)
         return self._endings.answered(audience, written.call, written.rows, answered, step)
 

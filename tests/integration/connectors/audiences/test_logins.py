@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.fakes.server import Reply
+from tests.integration.connectors.audiences.accounts import Account, changes, on, owes_nothing
 from tests.integration.connectors.audiences.rig import Rig, people
 from workers.connectors.audiences.logins import LoginStanding, LoginTokens, TokenKeeper
 from workers.connectors.audiences.wire import CallFailed, Fault
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     import redis
 
+    from tests.fakes.server import FakePlatform
     from tests.fakes.yandex import FakeYandex
     from tests.integration.connectors.audiences.conftest import MakeRig
     from workers.connectors.audiences.connector import AdConnector
@@ -337,6 +339,33 @@ def test_a_login_that_is_out_of_reach_for_a_while_needs_nobody(rig: Rig, yandex:
     rig.fake.advance(60)
     rig.run()
     assert len(yandex.members("VIP")) == 120
+
+
+@on("yandex", "vk", "google")
+@pytest.mark.parametrize("begun", [False, True])
+def test_a_call_for_which_there_is_no_token_is_known_to_be_undone(
+    account: Account, rig: Rig, fake: FakePlatform, *, begun: bool
+) -> None:
+    """Taken for one of which nobody heard, what is told in the day after it would be told once more."""
+    if begun:
+        rig.deliver(("add", people(range(4))))
+        rig.run(2)
+    fake.advance(3_600)
+    fake.expire_token()
+    fake.fail("token", Reply(500, {}), times=2)
+    rig.deliver(("add", people(range(8))))
+    for _ in range(2):
+        with pytest.raises(TargetError, match="500"):
+            rig.tend()
+        fake.advance(600)
+    code = f"{account.platform} 500"
+    assert rig.rows("SELECT state, code FROM ads_call WHERE state != 'done'") == [("undone", code)] * 2
+    rig.run(2)
+    assert account.members(fake) == account.wanted(people(range(8)))
+    made = changes(fake)
+    rig.run(48)
+    assert changes(fake) == made
+    assert owes_nothing(rig)
 
 
 def test_a_move_whose_login_is_not_kept_moves_nothing(
