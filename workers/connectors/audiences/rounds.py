@@ -167,6 +167,8 @@ class Rounds:
             fresh = work.still_mine(connection, audience.id, self._login.owner, now + OWNED_MS)
             if fresh is None:
                 return Resting(None)
+            if fresh.state == NEW:
+                removals.owe_none(connection, audience.id)
             if not calls.owes_a_call(connection, audience.id):
                 calls.tidy(connection, audience.id)
             owes = calls.owes_anything(connection, audience.id)
