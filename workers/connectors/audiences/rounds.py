@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final
 from workers import failpoints
 from workers.connectors.audiences.calling import make, write_down
 from workers.connectors.audiences.endings import AGAIN_MS, Endings
-from workers.connectors.audiences.leftovers import take_back
+from workers.connectors.audiences.leftovers import begin_once_more, take_back
 from workers.connectors.audiences.looking import heard_of, look_at_calls
 from workers.connectors.audiences.planning import SOMEONE, AudienceStep, plan
 from workers.connectors.audiences.replacements import begin, finish_list
@@ -268,7 +268,10 @@ class Rounds:
         if any(each.real for each in self._login.wire.find(audience)):
             return self._noted(audience, Resting(now), state=LIVE, told_name="")  # perhaps under an earlier name
         reach(failpoints.BEFORE_CALL)
-        self._login.wire.confirm(audience)
+        try:
+            self._login.wire.confirm(audience)
+        except CallFailed as failed:
+            return begin_once_more(self._login, audience, failed, now)
         reach(failpoints.AFTER_CALL)
         return self._noted(audience, Resting(now), state=LIVE, told_name=audience.title)
 
