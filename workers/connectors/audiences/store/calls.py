@@ -57,9 +57,9 @@ class OwedNow(NamedTuple):
 HELD: Final = sa.exists().where(holdings.c.identifier == identifiers.c.id).correlate(identifiers)
 """Whether anybody holds an identifier."""
 _ADDS = sa.and_(HELD, identifiers.c.there.in_((GONE, UNSURE, STUCK)))
-_REMOVES = sa.and_(
-    identifiers.c.there.in_((THERE, UNSURE, STALE, STUCK)), sa.or_(identifiers.c.there == STALE, sa.not_(HELD))
-)
+_NEVER = sa.and_(identifiers.c.there == REFUSED, identifiers.c.sent_ms == 0)
+_PERHAPS_THERE = identifiers.c.there.in_((THERE, UNSURE, STALE, STUCK, REFUSED))
+_REMOVES = sa.and_(_PERHAPS_THERE, sa.or_(identifiers.c.there == STALE, sa.not_(HELD)), ~_NEVER)
 """Of what is owed, what a call is due for. By `there` first, which the index has: a look at an audience that is owed
 ten million additions must not look through them for somebody who has left."""
 _REPLACES = sa.and_(HELD, identifiers.c.there.in_((GONE, UNSURE, STALE, STUCK)))
@@ -76,7 +76,8 @@ def tidy(connection: Connection, audience: int) -> None:
     as_wanted = sa.and_(HELD, identifiers.c.there.in_((THERE, REFUSED)))
     change = identifiers.update().where(*mine)
     connection.execute(change.where(as_wanted).values(owed=False))
-    connection.execute(change.where(~HELD, identifiers.c.there.in_((GONE, REFUSED))).values(owed=False, there=GONE))
+    none = sa.or_(identifiers.c.there == GONE, _NEVER)
+    connection.execute(change.where(~HELD, none).values(owed=False, there=GONE))
 
 
 def owes_a_call(connection: Connection, audience: int) -> bool:

@@ -73,6 +73,7 @@ def begin_list(connection: Connection, audience: Audience, now_ms: int) -> None:
     lock(connection, audience.id)
     mine = identifiers.update().where(identifiers.c.audience == audience.id)
     connection.execute(mine.where(identifiers.c.there != REFUSED).values(there=GONE, owed=HELD))
+    connection.execute(mine.where(identifiers.c.there == REFUSED).values(sent_ms=0))
     unheard = sa.and_(calls.c.audience == audience.id, calls.c.state == "unknown")
     connection.execute(calls.update().where(unheard).values(poll_ms=0))
     anew = {"state": NEW, "remote": "", "told_name": "", "generation": audiences.c.generation + 1}
@@ -98,6 +99,8 @@ def finish(connection: Connection, audience: Audience, now_ms: int) -> None:
         before = (identifiers.c.sent_ms < audience.replace_ms, identifiers.c.there.in_((THERE, UNSURE, STALE, STUCK)))
         gone = identifiers.update().where(*mine, *before).values(there=GONE, owed=HELD, sent_ms=now_ms)
         connection.execute(gone)
+        refused = (identifiers.c.audience == audience.id, identifiers.c.there == REFUSED)
+        connection.execute(identifiers.update().where(*refused).values(sent_ms=0))
     end(connection, audience.id, "")
 
 
