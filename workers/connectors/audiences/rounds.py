@@ -24,6 +24,7 @@ from workers.connectors.audiences.planning import SOMEONE, AudienceStep, plan
 from workers.connectors.audiences.replacements import begin, finish_list
 from workers.connectors.audiences.store import calls, failing, removals, replacing, work
 from workers.connectors.audiences.store.audiences import BEGUN, DELETED, LIVE, NEW
+from workers.connectors.audiences.store.pieces import may_take_long
 from workers.connectors.audiences.store.work import Resting
 from workers.connectors.audiences.wire import CallFailed, Fault
 from workers.errors import ErrorClass, TargetError
@@ -108,6 +109,7 @@ class Rounds:
             calls.land(connection, audience.id, now)
         if audience.reminded_ms + DAY_MS > now:
             return
+        may_take_long(connection)
         days = self._login.platform.members_expire
         if days:
             calls.expire(connection, audience.id, now - days * DAY_MS * 4 // 5)
@@ -170,6 +172,7 @@ class Rounds:
             if fresh.state == NEW:
                 removals.owe_none(connection, audience.id)
             if not calls.owes_a_call(connection, audience.id):
+                may_take_long(connection)
                 calls.tidy(connection, audience.id)
             owes = calls.owes_anything(connection, audience.id)
             if owes != bool(fresh.first_owed_ms):

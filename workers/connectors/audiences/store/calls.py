@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 import sqlalchemy as sa
 
+from workers.connectors.audiences.store.pieces import may_take_long
 from workers.connectors.audiences.store.tables import (
     GONE,
     REFUSED,
@@ -234,6 +235,7 @@ def land(connection: Connection, audience: int, now_ms: int) -> None:
     open_ = (calls.c.state.in_(("calling", "pending")), calls.c.made_ms <= lands)
     if connection.execute(sa.select(calls.c.id).where(mine, *open_).limit(1)).first() is not None:
         return
+    may_take_long(connection)
     unknown = (mine, calls.c.state == "unknown", calls.c.poll_ms > 0)
     since = unheard_since(connection, audience)
     told = (identifiers.c.audience == audience, identifiers.c.sent_ms >= since, identifiers.c.call.is_(None))
@@ -248,6 +250,7 @@ def _unless_stale(there: int | sa.ColumnElement[int]) -> sa.ColumnElement[int]:
 
 def all_gone(connection: Connection, audience: int) -> None:
     """The audience is not there any more: nobody is in it, and nothing is known of who was."""
+    may_take_long(connection)
     connection.execute(holdings.delete().where(holdings.c.audience == audience))
     connection.execute(identifiers.delete().where(identifiers.c.audience == audience))
 
@@ -285,7 +288,6 @@ def forget(connection: Connection, audience: int, before_ms: int) -> int:
                and calls that were over long before that
 
     What was told since a call of which nobody heard stays: that call may put it back, and then `land` takes it out.
-
     The audience's row is locked: somebody may be about to hold one of them again.
     """
     before = before_ms - CALLS_KEPT_MS
