@@ -44,19 +44,10 @@ def test_postgresql_does_as_a_file_does(on_postgresql: Rig, yandex: FakeYandex) 
     assert yandex.members("VIP") == set()
 
 
-def test_the_end_of_a_call_and_a_delivery_to_its_audience_wait_for_each_other(
-    on_postgresql: Rig, yandex: FakeYandex, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Each would have what the other needs, and the database would end one of them: deliveries, or a call's answer."""
-    rig = on_postgresql
-    rig.deliver(("add", people(range(120))))
-    rig.run(hours=1)
-    yandex.advance(3_600)
-    rig.deliver(("add", people(range(120, 140))))
-    rig.tend()
-    yandex.advance(3_600)
-    yandex.work()
-    ended, delivers, told = threading.Event(), threading.Event(), list[str]()
+@pytest.fixture
+def ends_slowly(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
+    """Set when a call has ended in the store, whose transaction then waits for a delivery to get to its members."""
+    ended, delivers = threading.Event(), threading.Event()
     end, owe = calls.end, members._owe
 
     def slow_end(*args: Any, **more: Any) -> int:
@@ -69,6 +60,25 @@ def test_the_end_of_a_call_and_a_delivery_to_its_audience_wait_for_each_other(
         delivers.set()
         owe(*args, **more)
 
+    monkeypatch.setattr(calls, "end", slow_end)
+    monkeypatch.setattr(members, "_owe", slow_owe)
+    return ended
+
+
+def test_the_end_of_a_call_and_a_delivery_to_its_audience_wait_for_each_other(
+    on_postgresql: Rig, yandex: FakeYandex, request: pytest.FixtureRequest
+) -> None:
+    """Each would have what the other needs, and the database would end one of them: deliveries, or a call's answer."""
+    rig, told = on_postgresql, list[str]()
+    rig.deliver(("add", people(range(120))))
+    rig.run(hours=1)
+    yandex.advance(3_600)
+    rig.deliver(("add", people(range(120, 140))))
+    rig.tend()
+    yandex.advance(3_600)
+    yandex.work()
+    ended: threading.Event = request.getfixturevalue("ends_slowly")
+
     def deliver() -> None:
         assert ended.wait(10)
         try:
@@ -76,8 +86,6 @@ def test_the_end_of_a_call_and_a_delivery_to_its_audience_wait_for_each_other(
         except TargetError as error:
             told.append(str(error))
 
-    monkeypatch.setattr(calls, "end", slow_end)
-    monkeypatch.setattr(members, "_owe", slow_owe)
     thread = threading.Thread(target=deliver)
     thread.start()
     try:
