@@ -37,6 +37,7 @@ NAMES: Final = {
     "": "the whole profile",
     "segment_id": "the segment's id",
     "segment_name": "the segment's name",
+    "consent": "the connector's `consent`",
     "event_time": "the event's time",
     "sequence": "the operation's number",
 }
@@ -59,8 +60,9 @@ class Authorization:
 class Sent:
     """One thing that is transmitted.
 
-    name        a profile's field, or "segment_id", "segment_name", "event_time", "sequence"; "" for a whole profile
-    of          "profile", "segment" or "event"
+    name        a profile's field, or "segment_id", "segment_name", "event_time", "sequence", "consent"; "" for a whole
+                profile
+    of          "profile", "segment", "event" or "connector"
     manner      "plain", "sha256", "md5", or "decides": what is sent depends on it, and it is not sent itself
     by          the queries that tell it, as in "add"; for an ad account the platform's field, as in "email"
     what        what the platform's field is, for people: "Email address"; "" for a query
@@ -122,7 +124,7 @@ def _of(integration: Integration, connector: AnyConnector) -> Transmission:
     if isinstance(integration.fields, CompiledFields):
         platform = PLATFORMS[integration.fields.platform]
         target, login = platform.name, _login(platform, connector)
-        sent = [*_by_fields(integration.fields)]
+        sent = [*_by_fields(integration.fields), *_by_connector(platform, connector)]
     else:
         vendor = VENDORS[connector.dialect]
         target, sent = vendor.name, _by_queries(integration)
@@ -169,6 +171,12 @@ def _by_fields(fields: CompiledFields) -> Iterator[Sent]:
             yield Sent(each.name, each.of, SentAs.DECIDES, ["consent"], "The profile's own consent")
     yield Sent("segment_id", "segment", SentAs.PLAIN, [AUDIENCE])
     yield Sent("segment_name", "segment", SentAs.PLAIN, [AUDIENCE])
+
+
+def _by_connector(platform: Platform, connector: AnyConnector) -> Iterator[Sent]:
+    """What is said of all people alike."""
+    if said := getattr(connector, "options", {}).get("consent"):
+        yield Sent("consent", "connector", SentAs.PLAIN, ["consent"], f"{platform.name} is told of everybody: {said}")
 
 
 def _by_field(source: FieldSource) -> Iterator[Sent]:

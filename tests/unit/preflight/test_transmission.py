@@ -9,7 +9,7 @@ import pytest
 from tests.unit.settings.files import CONNECTOR, integration, loaded
 from workers.cli.commands import fields as command
 from workers.connectors.audiences.platforms import PLATFORMS
-from workers.preflight.transmission import Authorization, Sent, transmissions
+from workers.preflight.transmission import Authorization, Sent, in_words, transmissions
 from workers.settings import ad_connectors
 from workers.templates.transmitted import SentAs
 
@@ -75,6 +75,27 @@ def test_each_field_is_told_with_its_source_and_how_it_is_sent(tmp_path: Path) -
     assert [one.name for one in third.authorization] == ["account", "access_token"], "and not what is left out"
     assert [(one.name, one.manner) for one in third.transmitted[:2]] == [("email", "sha256"), ("CustomID", "plain")]
     assert vip.target == "SQLite"
+
+
+@pytest.mark.parametrize("said", ["granted", "denied", ""])
+def test_what_a_platform_is_told_of_everybody_s_consent_is_told(tmp_path: Path, said: str) -> None:
+    consent = f'consent = "{said}"\n' if said else ""
+    file = f"""
+[connectors.g]
+platform = "google-audiences"
+client_id = "app-3"
+client_secret = "${{G_SECRET}}"
+account = "1"
+{consent}[integrations.buyers]
+connector = "g"
+key = "CustomID"
+scope = {{ segments = [7] }}
+fields = {{ email = "email" }}
+"""
+    (buyers,) = transmissions(loaded(tmp_path, file))
+    what = [in_words(each) for each in buyers.transmitted if each.of == "connector"]
+    told = f"consent: Google Audience is told of everybody: {said}"
+    assert what == ([("the connector's `consent`", "not hashed", told)] if said else [])
 
 
 def test_where_hashing_is_off_it_says_so(tmp_path: Path) -> None:

@@ -115,8 +115,13 @@ class VkConsent:
         return self._tokens({"grant_type": "client_credentials"})
 
     def renew(self, refresh: str) -> LoginTokens:
-        """As `Consent.renew`."""
-        return self._tokens({"grant_type": "refresh_token", "refresh_token": refresh})
+        """As `Consent.renew`; what nobody used for a month VK has dropped, and another is asked for as at first."""
+        try:
+            return self._tokens({"grant_type": "refresh_token", "refresh_token": refresh})
+        except CallFailed as failed:
+            if failed.fault is not Fault.LOGIN:
+                raise
+            return self.exchange("")
 
     def _tokens(self, grant: dict[str, str]) -> LoginTokens:
         answer = self._http.send("POST", "/api/v2/oauth2/token.json", form=grant | self._client)

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 from workers.connectors.audiences.planning import SOMEONE, AudienceStep
 from workers.connectors.audiences.store import calls, refusals, removals, replacing, work
-from workers.connectors.audiences.store.audiences import BEGUN, CREATING, LIVE, NEW
+from workers.connectors.audiences.store.audiences import BEGUN, CREATING, LIVE, NEW, lock
 from workers.connectors.audiences.store.work import Resting
 from workers.connectors.audiences.wire import SETTLED_MS, CallFailed, Fault
 from workers.errors import ErrorClass, HoldLevel, TargetError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from sqlalchemy import Connection
 
@@ -54,7 +55,7 @@ class Endings:
         now = self._clock()
         if answered.rest_ms:
             self._budget.block(answered.rest_ms)
-        with self._store.changing() as connection:
+        with self._writing(audience) as connection:
             if not calls.is_calling(connection, call):
                 return Resting(now)  # given up meanwhile: whoever did that has taken it for unheard
             _refuse(connection, call, rows, answered.refused, step)
@@ -80,6 +81,13 @@ class Endings:
                 work.note(connection, audience.id, replaces=replacing.ENDING)
         return Resting(now)
 
+    @contextmanager
+    def _writing(self, audience: Audience) -> Iterator[Connection]:
+        """A change of what is known of its members: its row is locked first, as by whoever delivers to it."""
+        with self._store.changing() as connection:
+            lock(connection, audience.id)
+            yield connection
+
     def _settle(self, connection: Connection, audience: Audience) -> None:
         if not calls.owes_anything(connection, audience.id):
             work.note(connection, audience.id, first_owed_ms=0)
@@ -92,7 +100,7 @@ class Endings:
         may_lag = progress.of_audience or self._platform.one_call_at_a_time
         tells = seen or now - call.made_ms >= SETTLED_MS or not may_lag
         in_part = call.action == AudienceStep.REMOVE.value and progress.rejected > 0
-        with self._store.changing() as connection:
+        with self._writing(audience) as connection:
             if progress.state == "done" and tells and not in_part:
                 applied = calls.end(connection, call.id, "done", now, progress.code, rejected=progress.rejected)
                 work.count(connection, audience.id, applied=applied, rejected=progress.rejected)
@@ -134,7 +142,7 @@ class Endings:
             # What was made up to fill a call may be named, too, and is nobody's.
             failed.rows = {index: code for index, code in failed.rows.items() if index < len(rows)}
             failed.fault = failed.fault if failed.rows else Fault.REFUSED
-        with self._store.changing() as connection:
+        with self._writing(audience) as connection:
             if not calls.is_calling(connection, call):
                 return Resting(now)
             if failed.fault is Fault.ROWS:

@@ -44,6 +44,8 @@ KEY_SPACES: Final = {"android": "ANDROID", "ios": "IOS"}
 _CONSENT: Final = {"granted": "CONSENT_GRANTED", "denied": "CONSENT_DENIED"}
 _MEMBER: Final = re.compile(r"audience_?[mM]embers\[(\d+)\]")
 _PARTIAL: Final = "PARTIAL_SUCCESS"
+_UNKNOWN: Final = frozenset(("INVALID_REQUEST_ID", "REQUEST_TOO_OLD"))
+"""Reasons of a refusal to tell of a request."""
 _STATES: Final = {"SUCCESS": "done", _PARTIAL: "done", "FAILED": "failed", "FAILURE": "failed"}
 _WORDS: Final = """
 INVALID_USER_LIST_TYPE INVALID_USER_LIST_ID MULTIPLE_DATA_TYPES_NOT_ALLOWED TOO_MANY_AUDIENCE_MEMBERS
@@ -152,8 +154,13 @@ class GoogleWire:
         return self._requested(self._ask("POST", "/v1/audienceMembers:removeAll", body=body))
 
     def poll(self, audience: Audience, call: OpenCall) -> CallProgress:  # noqa: ARG002 - the request is asked for
-        """As `PlatformWire.poll`."""
-        answer = self._ask("GET", "/v1/requestStatus:retrieve", query={"requestId": call.handle})
+        """As `PlatformWire.poll`; one that Google does not know may be known later, and says nothing of its list."""
+        try:
+            answer = self._ask("GET", "/v1/requestStatus:retrieve", query={"requestId": call.handle})
+        except CallFailed as failed:
+            if failed.fault is Fault.GONE or not _UNKNOWN.isdisjoint(failed.code.split()):
+                return CallProgress("unseen", code=failed.code)
+            raise
         found = answer.field("requestStatusPerDestination")
         told = found[0] if isinstance(found, list) and found and isinstance(found[0], dict) else {}
         state = _STATES.get(word(told.get("requestStatus")), "working")

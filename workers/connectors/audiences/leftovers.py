@@ -1,13 +1,14 @@
-"""What a call of which nobody heard may have left on a platform, and nothing leads to: it goes, with its people."""
+"""What was begun on a platform and is not real: what nothing leads to goes; what is gone is begun once more."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
 from workers.connectors.audiences.planning import CONFIRMED_AFTER_MS
-from workers.connectors.audiences.store import calls
-from workers.connectors.audiences.store.audiences import remotes
+from workers.connectors.audiences.store import calls, work
+from workers.connectors.audiences.store.audiences import NEW, remotes
 from workers.connectors.audiences.store.work import Resting
+from workers.connectors.audiences.wire import SETTLED_MS, CallFailed, Fault
 
 if TYPE_CHECKING:
     from workers.connectors.audiences.one_login import Login
@@ -26,4 +27,20 @@ def take_back(login: Login, audience: Audience, now_ms: int) -> Resting:
         login.wire.take_back(call.made_ms - CLOCKS_DIFFER_MS, call.ended_ms + CLOCKS_DIFFER_MS, ours)
         with login.store.changing() as connection:
             calls.looked_at(connection, call.id, 0, seen=False)
+    return Resting(now_ms)
+
+
+def begin_once_more(login: Login, audience: Audience, failed: CallFailed, now_ms: int) -> Resting:
+    """Of what was begun and is gone before it was real: nobody aims at it. CallFailed for any other failure.
+
+    Where it is there all the same, and its platform lagged, it goes as what nobody heard of does.
+    """
+    if failed.fault is not Fault.GONE or now_ms < audience.written_ms + SETTLED_MS:
+        raise failed
+    with login.store.changing() as connection:
+        if work.is_mine(connection, audience.id, login.owner):
+            for call in calls.open_calls(connection, audience.id):
+                calls.end(connection, call.id, "unknown", now_ms, failed.code, failed.reason)
+                calls.unheard(connection, call.id, now_ms, 0)
+            work.note(connection, audience.id, state=NEW, remote="")
     return Resting(now_ms)

@@ -82,6 +82,10 @@ class _Kept(NamedTuple):
     owned_until_ms: int
 
 
+_NOTHING_KEPT: Final = _Kept("", "", 0, 0, 0, "", 0)
+"""Of a login whose first token is asked for."""
+
+
 class LoginStanding(NamedTuple):
     """How a login stands, for people.
 
@@ -142,42 +146,53 @@ class TokenKeeper:
             if kept.access != refused:
                 return kept.access
             if kept.owner and kept.owned_until_ms > now:
-                why = _ASKED_TOO_OFTEN if kept.owner == TOO_OFTEN else "another process renews the token"
-                raise TargetError(ErrorClass.RETRY, "ads token", why, phase=Phase.CONNECT)
+                raise self._not_ours(kept.owner, "another process renews the token")
             self._change(connection, owner=self._owner, owned_until_ms=now + RENEWING_MS)
-        reach(failpoints.BEFORE_RENEWAL)
-        try:
+
+        def renewed() -> LoginTokens:
+            reach(failpoints.BEFORE_RENEWAL)
             tokens = self._consent.renew(kept.refresh)
+            reach(failpoints.AFTER_RENEWAL)
+            return tokens
+
+        return self._keep_asked(kept, renewed)
+
+    def _keep_asked(self, kept: _Kept, ask: Callable[[], LoginTokens]) -> str:
+        """New tokens in place of these, unless another process has kept its own meanwhile. TargetError."""
+        try:
+            tokens = ask()
         except CallFailed as failed:
-            self._not_renewed(kept, failed)
+            if later := self._not_renewed(kept, failed):
+                return later
             raise self._told(failed) from None
-        reach(failpoints.AFTER_RENEWAL)
-        self.keep(tokens, refresh=kept.refresh)
+        with self._store.changing() as connection:
+            if later := self._kept_since(connection, kept.version):
+                return later
+            self.write(connection, tokens, refresh=kept.refresh)
         return tokens.access
 
-    def _not_renewed(self, kept: _Kept, failed: CallFailed) -> None:
-        """It is not tried at once again; one that only a person can renew ends as it does, as far as that is known."""
+    def _kept_since(self, connection: Connection, version: int) -> str:
+        """What another process has kept meanwhile, perhaps another account's, and stays; "" where none has."""
+        kept = self._read(connection, lock=True)
+        return kept.access if kept is not None and kept.version != version else ""
+
+    def _not_renewed(self, kept: _Kept, failed: CallFailed) -> str:
+        """It is not tried at once again; one that only a person can renew ends as it does. Returns as `_kept_since`."""
         now = self._clock()
         again = max(min(LATEST_AGAIN_MS, max(SOONEST_AGAIN_MS, (kept.expires_ms - now) // 10)), failed.wait_ms)
         said: dict[str, Any] = {"owned_until_ms": now + again, "code": failed.code, "reason": failed.reason}
         if failed.fault in (Fault.LOGIN, Fault.REFUSED) and kept.expires_ms:
             said["ends_ms"] = min(kept.ends_ms or kept.expires_ms, kept.expires_ms)
+        said["owner"] = TOO_OFTEN if failed.wait_ms and failed.fault is Fault.BUDGET else ""
         with self._store.changing() as connection:
-            self._change(connection, owner=TOO_OFTEN if failed.wait_ms and failed.fault is Fault.BUDGET else "", **said)
+            later = self._kept_since(connection, kept.version)
+            if not later:
+                self._change(connection, **said)
+            return later
 
-    def keep(self, tokens: LoginTokens, *, refresh: str = "") -> None:
-        """Keeps new ones in place of whatever was kept.
-
-        refresh  what stays where the platform gave no other
-        """
+    def keep(self, tokens: LoginTokens) -> None:
+        """Keeps new ones in place of whatever was kept."""
         with self._store.changing() as connection:
-            self.write(connection, tokens, refresh=refresh)
-
-    def _keep_first(self, tokens: LoginTokens) -> None:
-        """Keeps the first ones; TargetError where another process has kept its own meanwhile: those stay."""
-        with self._store.changing() as connection:
-            if self._read(connection, lock=True) is not None:
-                raise self._was_first()
             self.write(connection, tokens)
 
     def write(
@@ -185,6 +200,7 @@ class TokenKeeper:
     ) -> None:
         """As `keep`, in the connection's transaction.
 
+        refresh  what stays where the platform gave no other
         account  whom they are for
 
         TargetError where another process has kept its own meanwhile, the first or another account's: those stay.
@@ -226,25 +242,31 @@ class TokenKeeper:
             row = self._row(connection)
         if row is None:
             return LoginStanding()
-        lacks = tuple(row.lacks.split())
-        return LoginStanding(row.access is not None, int(row.expires_ms), int(row.ends_ms), row.code, row.reason, lacks)
+        times, lacks = (int(row.expires_ms), int(row.ends_ms)), tuple(row.lacks.split())
+        return LoginStanding(row.access is not None, *times, row.code, row.reason, lacks)
 
     def _begin(self) -> str:
+        """The first token where nobody has to consent. One process asks: a platform may give few, and none back."""
         if self._consent.url(""):
             raise self._needs_consent("nobody has consented yet")
-        try:
-            tokens = self._consent.exchange("")
-        except CallFailed as failed:
-            raise self._told(failed) from None
-        try:
-            self._keep_first(tokens)
-        except TargetError:
-            with self._store.reading() as connection:
-                first = self._read(connection)
-            if first is None:
-                raise
-            return first.access  # another process has begun at the same time
-        return tokens.access
+        return self._take_turn() or self._keep_asked(_NOTHING_KEPT, lambda: self._consent.exchange(""))
+
+    def _take_turn(self) -> str:
+        """What another process has got meanwhile; "" where it is this one's to ask for the first token. TargetError."""
+        with self._store.changing() as connection:
+            empty = insert_into(connection, logins).values(connector=self._connector)
+            connection.execute(empty.on_conflict_do_nothing())
+            row = self._row(connection, lock=True)
+            if row.access is not None:
+                return self._seal.open(row.access)
+            if row.owner and row.owned_until_ms > self._clock():
+                raise self._not_ours(row.owner, "another process asks for the first token")
+            self._change(connection, owner=self._owner, owned_until_ms=self._clock() + RENEWING_MS)
+        return ""
+
+    def _not_ours(self, owner: str, why: str) -> TargetError:
+        why = _ASKED_TOO_OFTEN if owner == TOO_OFTEN else why
+        return TargetError(ErrorClass.RETRY, "ads token", why, phase=Phase.CONNECT)
 
     def _was_first(self) -> TargetError:
         reason = (

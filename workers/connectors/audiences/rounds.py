@@ -18,12 +18,13 @@ from typing import TYPE_CHECKING, Final
 from workers import failpoints
 from workers.connectors.audiences.calling import make, write_down
 from workers.connectors.audiences.endings import AGAIN_MS, Endings
-from workers.connectors.audiences.leftovers import take_back
+from workers.connectors.audiences.leftovers import begin_once_more, take_back
 from workers.connectors.audiences.looking import heard_of, look_at_calls
 from workers.connectors.audiences.planning import SOMEONE, AudienceStep, plan
 from workers.connectors.audiences.replacements import begin, finish_list
 from workers.connectors.audiences.store import calls, failing, removals, replacing, work
 from workers.connectors.audiences.store.audiences import BEGUN, DELETED, LIVE, NEW
+from workers.connectors.audiences.store.pieces import may_take_long
 from workers.connectors.audiences.store.work import Resting
 from workers.connectors.audiences.wire import CallFailed, Fault
 from workers.errors import ErrorClass, TargetError
@@ -108,6 +109,7 @@ class Rounds:
             calls.land(connection, audience.id, now)
         if audience.reminded_ms + DAY_MS > now:
             return
+        may_take_long(connection)
         days = self._login.platform.members_expire
         if days:
             calls.expire(connection, audience.id, now - days * DAY_MS * 4 // 5)
@@ -167,7 +169,10 @@ class Rounds:
             fresh = work.still_mine(connection, audience.id, self._login.owner, now + OWNED_MS)
             if fresh is None:
                 return Resting(None)
+            if fresh.state == NEW:
+                removals.owe_none(connection, audience.id)
             if not calls.owes_a_call(connection, audience.id):
+                may_take_long(connection)
                 calls.tidy(connection, audience.id)
             owes = calls.owes_anything(connection, audience.id)
             if owes != bool(fresh.first_owed_ms):
@@ -253,6 +258,11 @@ class Rounds:
             if failed.fault is Fault.UNHEARD:
                 raise
             return self._endings.call_failed(audience, written.call, written.rows, failed, step)
+        except TargetError as error:
+            # There was no token for it: it was not made, or refused for the token's sake.
+            undone = CallFailed(Fault.UNDONE, error.code, error.reason)
+            self._endings.call_failed(audience, written.call, written.rows, undone, step)
+            raise
         reach(failpoints.AFTER_CALL)
         return self._endings.answered(audience, written.call, written.rows, answered, step)
 
@@ -261,7 +271,10 @@ class Rounds:
         if any(each.real for each in self._login.wire.find(audience)):
             return self._noted(audience, Resting(now), state=LIVE, told_name="")  # perhaps under an earlier name
         reach(failpoints.BEFORE_CALL)
-        self._login.wire.confirm(audience)
+        try:
+            self._login.wire.confirm(audience)
+        except CallFailed as failed:
+            return begin_once_more(self._login, audience, failed, now)
         reach(failpoints.AFTER_CALL)
         return self._noted(audience, Resting(now), state=LIVE, told_name=audience.title)
 

@@ -198,7 +198,7 @@ class VkWire:
 
     def _call(self, method: str, path: str, token: str, **options: Any) -> HttpAnswer:  # noqa: ANN401 - as above
         answer = self._http.send(method, path, headers={"Authorization": f"Bearer {token}"}, **options)
-        if answer.fine and (answer.body is not None or answer.status == 204):  # noqa: PLR2004 - HTTP's
+        if answer.fine and (isinstance(answer.body, dict) or answer.status == 204):  # noqa: PLR2004 - HTTP's
             return answer
         raise as_told(method, answer, _refusal(answer))
 

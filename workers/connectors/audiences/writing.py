@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from workers.connectors.contract import Fence, Shipment
     from workers.connectors.identifiers import Identifier, Record
 
+PIECE_SECONDS = 60.0
+"""What a piece of a change of all members may take."""
 NO_IDENTIFIER = "no identifier"
 """The code of a profile of whom nothing can be sent."""
 BAD_KEY = "bad key"
@@ -77,7 +79,7 @@ class StoreWriter:
             if shipment.name and one.name != shipment.name:
                 rename(connection, one.id, shipment.name, now_ms)
         if shipment.event is not None:
-            changed = self._answer(connection, shipment, found, now_ms)
+            changed = self._answer(connection, shipment, found, fence, now_ms)
             return Receipt((_run(shipment.event.kind.value, 0, changed, started),))
         written = [self._write_list(connection, name, one, told, now_ms) for name, one in found.items()]
         left = sum(one.left for one in written)
@@ -86,16 +88,19 @@ class StoreWriter:
         runs = tuple(_run(kind, profiles, rows[kind], started) for kind, profiles in told.runs.items())
         return Receipt(runs, rejected=tuple(told.rejected))
 
-    def _answer(self, connection: Connection, shipment: Shipment, found: Mapping[str, Audience], now_ms: int) -> int:
-        """A segment event; returns the members that it takes away."""
+    def _answer(
+        self, connection: Connection, shipment: Shipment, found: Mapping[str, Audience], fence: Fence, now_ms: int
+    ) -> int:
+        """A segment event; returns the members that it takes away: of millions each piece has its time."""
         event = shipment.event
         policy = self._on_delete.get(shipment.integration, "empty")
         gone = event is not None and event.kind is QueryKind.SEGMENT_DELETE
         clears = event is not None and event.kind is QueryKind.CLEAR
         if not clears and not (gone and policy != "keep"):
             return 0
+        leaving = "delete" if gone and policy == "delete" else ""
         return sum(
-            forget_members(connection, one.id, now_ms, leaving="delete" if gone and policy == "delete" else "")
+            forget_members(connection, one.id, now_ms, leaving=leaving, goes_on=lambda: fence(PIECE_SECONDS))
             for one in found.values()
         )
 

@@ -150,10 +150,13 @@ class YandexWire:
 
     def _delete(self, number: str) -> None:
         try:
-            self._ask("DELETE", f"/segment/{number}")
+            answer = self._ask("DELETE", f"/segment/{number}")
         except CallFailed as failed:
             if failed.fault is not Fault.GONE:
                 raise
+            return
+        if answer.field("success") is False:
+            raise _failed(Fault.REFUSED, "answer", "Yandex says that it has not done it")
 
     def _states(self) -> dict[str, str]:
         return {str(each.get("id")): str(each.get("status")) for each in self._listed()}
@@ -179,7 +182,7 @@ class YandexWire:
 
     def _call(self, method: str, path: str, token: str, **options: Any) -> HttpAnswer:  # noqa: ANN401 - as above
         answer = self._http.send(method, PATH + path, headers={"Authorization": f"OAuth {token}"}, **options)
-        if answer.fine and answer.body is not None:
+        if answer.fine and isinstance(answer.body, dict):
             return answer
         raise as_told(method, answer, _refusal(answer))
 

@@ -356,6 +356,34 @@ def test_what_was_refused_is_told_once_more_when_its_holder_comes_again(
 
 
 @on("vk", "google")
+@pytest.mark.parametrize("comes_again", [False, True])
+def test_what_is_refused_after_it_was_taken_goes_with_its_holder(
+    account: Account, rig: Rig, fake: FakePlatform, *, comes_again: bool
+) -> None:
+    """The platform refuses it when it is told once more, and has it still."""
+    rig.deliver(("add", people(range(6))))
+    rig.run(hours=2)
+    fake.refuses |= {value for _, value in account.wanted(people([4, 7]))}
+    rig.deliver(("add", people([7])))
+    rig.connector.resend(None)
+    fake.advance(DAY_S)
+    rig.run(hours=2)
+    assert {each.profile for each in rig.connector.refused(9)} == {"4", "7"}
+    if comes_again:
+        rig.deliver(("add", people([4, 7])))
+        rig.run(hours=2)
+    calls = rig.number("SELECT count(*) FROM ads_call WHERE action = 'remove'")
+    rig.deliver(("remove", people([7])))
+    rig.run(hours=48)
+    assert rig.number("SELECT count(*) FROM ads_call WHERE action = 'remove'") == calls, "who was never in is not there"
+    rig.deliver(("remove", people([4])))
+    fake.refuses.clear()
+    rig.run(hours=48)
+    assert account.members(fake) == account.wanted(people([0, 1, 2, 3, 5]))
+    assert owes_nothing(rig)
+
+
+@on("vk", "google")
 def test_what_was_refused_is_told_once_more_where_somebody_says_so(
     account: Account, rig: Rig, fake: FakePlatform
 ) -> None:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tests.fakes.server import Reply
+from tests.integration.connectors.audiences.accounts import Account, changes, on
 from tests.integration.connectors.audiences.rig import Rig, hashes, people, sha256
 from workers.connectors.audiences.erasing import Eraser
 
 if TYPE_CHECKING:
+    from tests.fakes.server import FakePlatform
     from tests.fakes.yandex import FakeYandex
 
 
@@ -38,6 +41,25 @@ def test_who_leaves_before_the_audience_is_begun_is_forgotten_too(rig: Rig, yand
     rig.run(hours=49)
     assert kept(rig) == 8
     assert not yandex.segments or yandex.members("VIP") == hashes(people([n for n in range(9) if n != 3]))
+
+
+@on("yandex", "vk")
+def test_who_leaves_after_a_creation_of_which_nobody_heard_is_forgotten_too(
+    account: Account, rig: Rig, fake: FakePlatform
+) -> None:
+    """Nobody is in an audience that never was real: their removal would be owed for ever, with their hashes."""
+    fake.fail(account.changes[0], Reply(500, {}))
+    rig.deliver(("add", people(range(9))))
+    rig.tend()
+    rig.deliver(("remove", people(range(8))))
+    rig.run(hours=72)
+    assert rig.standing().state == "new"
+    assert (kept(rig), rig.standing().owed) == (1, 1)
+    made = changes(fake)
+    rig.deliver(("add", people(range(8, 12))))
+    rig.run(hours=4)
+    assert account.members(fake) == account.wanted(people(range(8, 12)))
+    assert changes(fake) - made == {"yandex": 2, "vk": 2}[account.name], "none of them takes anybody out"
 
 
 def test_an_erasure_forgets_nobody_whom_a_call_may_put_back(rig: Rig, yandex: FakeYandex) -> None:

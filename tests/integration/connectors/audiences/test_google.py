@@ -36,6 +36,37 @@ def rig(make_rig: MakeRig, google: FakeGoogle) -> Rig:
 wanted = ACCOUNTS["google"].wanted
 
 
+@pytest.mark.parametrize(
+    ("status", "reason"), [(404, ""), (400, "INVALID_REQUEST_ID"), (400, "REQUEST_TOO_OLD"), (403, "PERMISSION_DENIED")]
+)
+def test_a_request_that_google_forgets_keeps_nobody_waiting_and_is_told_again(
+    rig: Rig, google: FakeGoogle, status: int, reason: str
+) -> None:
+    """It was told as a list that is gone, and who left meanwhile stayed for two days. A right that is lost is told."""
+    rig.deliver(("add", people(range(9))))
+    rig.run(2)
+    google.advance(3_600)
+    google.fails = ["all"]  # nothing comes of it
+    rig.deliver(("add", people(range(9, 12))))
+    rig.tend()
+    refusal = {"code": status, "details": [{"reason": reason}] if reason else []}
+    google.fail("requestStatus", Reply(status, {"error": refusal}), times=999)
+    google.work()
+    google.advance(1_200)
+    rig.deliver(("remove", people([1])))
+    rig.run(1)
+    if reason == "PERMISSION_DENIED":
+        assert (rig.standing().waits, rig.standing().reason) == ("someone", "the platform refuses the call")
+        return
+    assert rig.standing().waits == "the platform"
+    assert not google.members("VIP") & wanted(people([1]))
+    google.advance(2 * 86_400)
+    rig.run(0.1)
+    google.heal()
+    rig.run(4)
+    assert google.members("VIP") == wanted(people([0, *range(2, 12)]))
+
+
 def test_a_list_begins_empty_and_follows_its_segment(rig: Rig, google: FakeGoogle) -> None:
     rig.deliver(("add", people(range(5), phone="+79995551111")))
     rig.run(2)

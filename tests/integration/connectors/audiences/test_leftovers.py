@@ -40,6 +40,19 @@ def test_an_upload_that_nobody_heard_of_goes_and_nobody_else_s(rig: Rig, yandex:
     assert yandex.members("VIP") == hashes(people(range(120)))
 
 
+def test_an_upload_that_is_gone_before_it_is_real_is_begun_once_more(rig: Rig, yandex: FakeYandex) -> None:
+    """Nobody could mend it: there is nothing to bring back, and nothing that a campaign aims at."""
+    yandex.fail("confirm", Reply(503, {}))
+    rig.deliver(("add", people(range(120))))
+    rig.run(hours=0.02)
+    assert rig.standing().state == "begun"
+    yandex.segments.clear()
+    rig.deliver(("remove", people(range(10))))
+    rig.run(hours=2)
+    assert yandex.members("VIP") == hashes(people(range(10, 120)))
+    assert (rig.standing().waits, rig.standing().pending, rig.standing().owed) == ("", 0, 0)
+
+
 @on("vk")
 def test_a_segment_that_was_made_twice_is_one_again(account: Account, rig: Rig, fake: FakePlatform) -> None:
     """VK lists it later than we look for it; the younger one goes."""

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.fakes.server import Reply
+from tests.integration.connectors.audiences.accounts import Account, changes, on, owes_nothing
 from tests.integration.connectors.audiences.rig import Rig, people
-from workers.connectors.audiences.logins import LoginTokens, TokenKeeper
+from workers.connectors.audiences.logins import LoginStanding, LoginTokens, TokenKeeper
+from workers.connectors.audiences.wire import CallFailed, Fault
 from workers.control.connecting import use_code
 from workers.errors import ErrorClass, HoldLevel, TargetError
 from workers.lanes.keys import Keys
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 
     import redis
 
+    from tests.fakes.server import FakePlatform
     from tests.fakes.yandex import FakeYandex
     from tests.integration.connectors.audiences.conftest import MakeRig
     from workers.connectors.audiences.connector import AdConnector
@@ -130,6 +133,27 @@ def test_processes_renew_one_after_the_other_and_take_what_the_first_got(rig: Ri
     assert yandex.renewals == 1
 
 
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_renewal_that_ends_after_somebody_has_connected_changes_nothing_of_their_login(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch, *, fails: bool
+) -> None:
+    """Its tokens would lead all audiences back to the account before; its failure would be told of the new login."""
+    tokens, consent = rig.connector.way.tokens, rig.connector.way.consent
+    renew, other = consent.renew, rig.again()
+
+    def late(refresh: str) -> LoginTokens:
+        found = renew(refresh)
+        other.keep_login(LoginTokens("another account's", "its refresh", 31_536_000), "", moves=True)
+        if fails:
+            raise CallFailed(Fault.LOGIN, "yandex-audiences 400 invalid_grant", "Yandex.OAuth refuses it")
+        return found
+
+    monkeypatch.setattr(consent, "renew", late)
+    assert tokens.renew(tokens.token()) == "another account's"
+    assert tokens.token() == "another account's"
+    assert (tokens.standing().ends_ms, tokens.standing().reason) == (0, "")
+
+
 def test_who_died_in_a_renewal_stands_in_nobody_s_way(rig: Rig, yandex: FakeYandex) -> None:
     with rig.connector.store.changing() as connection:
         connection.exec_driver_sql(f"UPDATE ads_login SET owner = 'dead', owned_until_ms = {rig.fake.now + 60_000}")
@@ -222,20 +246,75 @@ def test_of_two_who_connect_at_once_to_two_accounts_one_is_told(two: list[AdConn
     assert not at_once(two, lambda each: each.keep_login(LoginTokens("token"), two[0].way.tokens.account() or ""))
 
 
-def test_two_who_need_nobody_s_consent_begin_with_one_token(
+def test_of_two_who_need_nobody_s_consent_one_asks_for_the_first_token(
     two: list[AdConnector], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    both, got = threading.Barrier(2), []
+    """VK gives five, and those that nobody keeps count for ever: with six workers there would be none for a renewal."""
+    asked, got, is_asked, may_answer = [], [], threading.Event(), threading.Event()
 
     def exchange(_code: str) -> LoginTokens:
-        both.wait(20)
-        return LoginTokens(f"of {threading.get_ident()}")
+        asked.append(threading.get_ident())
+        is_asked.set()
+        assert may_answer.wait(20)
+        return LoginTokens("the first")
 
     for each in two:
         monkeypatch.setattr(each.way.consent, "url", lambda _state: "")
         monkeypatch.setattr(each.way.consent, "exchange", exchange)
-    assert not at_once(two, lambda each: got.append(each.way.tokens.token()))
-    assert set(got) == {two[0].way.tokens.token()}
+    first = threading.Thread(target=lambda: got.append(two[0].way.tokens.token()))
+    first.start()
+    assert is_asked.wait(20)
+    with pytest.raises(TargetError, match="another process asks for the first token") as caught:
+        two[1].way.tokens.token()
+    assert caught.value.error_class is ErrorClass.RETRY
+    may_answer.set()
+    first.join()
+    assert got == [two[1].way.tokens.token()] == ["the first"]
+    assert len(asked) == 1
+
+
+def test_who_died_asking_for_the_first_token_stands_in_nobody_s_way(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    with rig.connector.store.changing() as connection:
+        connection.exec_driver_sql("DELETE FROM ads_login")
+    tokens, consent = rig.connector.way.tokens, type(rig.connector.way.consent)
+    monkeypatch.setattr(consent, "url", lambda *_: "")
+
+    def dies(*_: str) -> LoginTokens:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(consent, "exchange", dies)
+    with pytest.raises(KeyboardInterrupt):
+        tokens.token()
+    assert tokens.standing() == LoginStanding()
+    monkeypatch.setattr(consent, "exchange", lambda *_: LoginTokens("the first"))
+    with pytest.raises(TargetError, match="another process asks"):
+        rig.again().way.tokens.token()
+    rig.fake.advance(121)
+    assert tokens.token() == "the first"
+
+
+def test_a_first_token_that_is_refused_is_asked_for_again_and_one_that_somebody_connects_with_stays(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with rig.connector.store.changing() as connection:
+        connection.exec_driver_sql("DELETE FROM ads_login")
+    tokens, consent = rig.connector.way.tokens, rig.connector.way.consent
+    monkeypatch.setattr(consent, "url", lambda _state: "")
+
+    def refused(_code: str) -> LoginTokens:
+        raise CallFailed(Fault.LOGIN, "vk-ads 403 token_limit_exceeded", "VK's OAuth refuses it")
+
+    def late(_code: str) -> LoginTokens:
+        rig.again().keep_login(LoginTokens("a person's"), "")
+        return LoginTokens("a process's")
+
+    monkeypatch.setattr(consent, "exchange", refused)
+    for _ in range(2):
+        with pytest.raises(TargetError, match="token_limit_exceeded"):
+            tokens.token()
+    assert (tokens.standing().kept, tokens.standing().code) == (False, "vk-ads 403 token_limit_exceeded")
+    monkeypatch.setattr(consent, "exchange", late)
+    assert tokens.token() == tokens.token() == "a person's"
 
 
 def test_nobody_has_consented_yet(rig: Rig) -> None:
@@ -260,6 +339,34 @@ def test_a_login_that_is_out_of_reach_for_a_while_needs_nobody(rig: Rig, yandex:
     rig.fake.advance(60)
     rig.run()
     assert len(yandex.members("VIP")) == 120
+
+
+@on("yandex", "vk", "google")
+@pytest.mark.parametrize("begun", [False, True])
+def test_a_call_for_which_there_is_no_token_is_known_to_be_undone(
+    account: Account, rig: Rig, fake: FakePlatform, *, begun: bool
+) -> None:
+    """Taken for one of which nobody heard, what is told in the day after it would be told once more."""
+    if begun:
+        rig.deliver(("add", people(range(4))))
+        rig.run(2)
+    fake.advance(3_600)
+    fake.expire_token()
+    fake.fail("token", Reply(500, {}), times=2)
+    rig.deliver(("add", people(range(8))))
+    for _ in range(2):
+        with pytest.raises(TargetError, match="500"):
+            rig.tend()
+        fake.advance(600)
+    code = f"{account.platform} 500"
+    failed = rig.rows("SELECT state, code FROM ads_call WHERE state != 'done'")
+    assert [" ".join(map(str, each)) for each in failed] == [f"undone {code}"] * 2
+    rig.run(2)
+    assert account.members(fake) == account.wanted(people(range(8)))
+    made = changes(fake)
+    rig.run(48)
+    assert changes(fake) == made
+    assert owes_nothing(rig)
 
 
 def test_a_move_whose_login_is_not_kept_moves_nothing(

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import sqlalchemy as sa
 
 from tests.integration.connectors.audiences.rig import hashes, people, sha256
-from workers.connectors.audiences.store import erasing
+from workers.connectors.audiences.store import calls, erasing, members
 from workers.connectors.audiences.store.database import Store
 from workers.connectors.audiences.store.sealing import Seal
 from workers.connectors.audiences.store.tables import REFUSED, THERE, holdings, identifiers, refusals
@@ -42,6 +42,59 @@ def test_postgresql_does_as_a_file_does(on_postgresql: Rig, yandex: FakeYandex) 
     rig.tell("clear")
     rig.run()
     assert yandex.members("VIP") == set()
+
+
+@pytest.fixture
+def ends_slowly(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
+    """Set when a call has ended in the store, whose transaction then waits for a delivery to get to its members."""
+    ended, delivers = threading.Event(), threading.Event()
+    end, owe = calls.end, members._owe
+
+    def slow_end(*args: Any, **more: Any) -> int:
+        found = end(*args, **more)
+        ended.set()
+        delivers.wait(1)
+        return found
+
+    def slow_owe(*args: Any, **more: Any) -> None:
+        delivers.set()
+        owe(*args, **more)
+
+    monkeypatch.setattr(calls, "end", slow_end)
+    monkeypatch.setattr(members, "_owe", slow_owe)
+    return ended
+
+
+def test_the_end_of_a_call_and_a_delivery_to_its_audience_wait_for_each_other(
+    on_postgresql: Rig, yandex: FakeYandex, request: pytest.FixtureRequest
+) -> None:
+    """Each would have what the other needs, and the database would end one of them: deliveries, or a call's answer."""
+    rig, told = on_postgresql, list[str]()
+    rig.deliver(("add", people(range(120))))
+    rig.run(hours=1)
+    yandex.advance(3_600)
+    rig.deliver(("add", people(range(120, 140))))
+    rig.tend()
+    yandex.advance(3_600)
+    yandex.work()
+    ended: threading.Event = request.getfixturevalue("ends_slowly")
+
+    def deliver() -> None:
+        assert ended.wait(10)
+        try:
+            rig.deliver(("remove", people(range(130, 150))))
+        except TargetError as error:
+            told.append(str(error))
+
+    thread = threading.Thread(target=deliver)
+    thread.start()
+    try:
+        rig.tend()
+    finally:
+        thread.join()
+    assert not told
+    rig.run()
+    assert yandex.members("VIP") == hashes(people(range(130)))
 
 
 def test_two_processes_never_work_on_one_audience(on_postgresql: Rig, yandex: FakeYandex) -> None:

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.fakes.server import HTML, Reply
-from tests.fakes.vk import FakeVk
+from tests.fakes.vk import TOKENS, FakeVk
 from tests.integration.connectors.audiences.rig import people
 from workers.connectors.audiences.vk_segments import name_of
 from workers.connectors.audiences.wire import CallFailed, Fault
+from workers.errors import TargetError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -119,6 +120,19 @@ def test_a_token_that_has_ended_is_renewed_and_no_new_one_is_asked_for(rig: Rig,
     rig.run(2)
     assert vk.members("VIP") == mails(range(30, 2000))
     assert vk.given == 1
+
+
+def test_a_token_that_vk_has_dropped_is_asked_for_anew_and_needs_nobody(rig: Rig, vk: FakeVk) -> None:
+    """One that nobody used for a month, as where nothing changes: nobody's consent is needed for another."""
+    rig.deliver(("add", people(range(2000))))
+    rig.run(2)
+    for given in range(2, TOKENS + 1):
+        vk.access, vk.refresh = "dropped", f"refresh {given}"
+        rig.connector.probe()
+        assert vk.given == given
+    vk.access, vk.refresh = "dropped", "dropped, too"
+    with pytest.raises(TargetError, match="token_limit_exceeded"):
+        rig.connector.probe()
 
 
 def test_a_segment_has_its_new_name_on_list_and_segment(rig: Rig, vk: FakeVk) -> None:

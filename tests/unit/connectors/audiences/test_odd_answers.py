@@ -143,6 +143,26 @@ def test_an_answer_with_an_error_inside_is_no_success(wrong: dict[str, Any]) -> 
                 call(wire)
 
 
+@pytest.mark.parametrize("odd", [each for each in ODD if not isinstance(each, dict)])
+def test_an_answer_that_is_no_object_is_none(odd: object) -> None:
+    """A change that it answers may have been done or not, and what was to be deleted may be there."""
+    for wire in wires(Answering(odd)):
+        for change in ("add", "remove"):
+            with pytest.raises(CallFailed) as caught:
+                wire.change(AUDIENCE, change, [SentRow((1,), {"emails": "x"})])
+            assert caught.value.fault is Fault.UNHEARD
+        for call in (wire.rename, wire.delete):
+            with pytest.raises(CallFailed):
+                call(AUDIENCE)
+
+
+def test_what_was_not_done_is_told() -> None:
+    yandexs, _, _, facebooks = wires(Answering({"success": False}))
+    for wire in (yandexs, facebooks):
+        with pytest.raises(CallFailed, match="has not done it"):
+            wire.delete(AUDIENCE)
+
+
 @pytest.mark.parametrize("told", [*ODD, [{"errorInfo": 7}], [{"errorInfo": {"errorCounts": 7}}]])
 def test_what_google_says_of_a_request_is_read_or_left(told: object) -> None:
     http = Answering({"requestStatusPerDestination": told})

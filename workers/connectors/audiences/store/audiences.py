@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
+from workers.connectors.audiences.store.pieces import may_take_long, pieces_of_holdings, pieces_of_identifiers
 from workers.connectors.audiences.store.tables import GONE, audiences, calls, holdings, identifiers
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection
 
     from sqlalchemy import Connection, Row
 
@@ -123,16 +124,29 @@ def owe(connection: Connection, audience: int, now_ms: int, *, unknown: int = 0,
     connection.execute(audiences.update().where(audiences.c.id == audience).values(values))
 
 
-def forget_members(connection: Connection, audience: int, now_ms: int, *, leaving: str = "") -> int:
+def forget_members(
+    connection: Connection,
+    audience: int,
+    now_ms: int,
+    *,
+    leaving: str = "",
+    goes_on: Callable[[], None] | None = None,
+) -> int:
     """Nobody holds anything of it any more; returns how many holdings went.
 
     leaving  "delete": and the audience itself is to go
+    goes_on  is called after each piece of it
     """
-    gone = connection.execute(holdings.delete().where(holdings.c.audience == audience)).rowcount
-    mine = identifiers.c.audience == audience
+    gone = 0
+    for piece in pieces_of_holdings(connection, audience):
+        gone += connection.execute(holdings.delete().where(piece)).rowcount
+        if goes_on is not None:
+            goes_on()
     owed = sa.or_(identifiers.c.there != GONE, identifiers.c.call.is_not(None))
-    connection.execute(identifiers.update().where(mine, owed).values(owed=True))
-    connection.execute(identifiers.update().where(mine, sa.not_(owed)).values(owed=False))
+    for piece in pieces_of_identifiers(connection, audience):
+        connection.execute(identifiers.update().where(piece, identifiers.c.owed != owed).values(owed=owed))
+        if goes_on is not None:
+            goes_on()
     owe(connection, audience, now_ms)
     if leaving:
         connection.execute(audiences.update().where(audiences.c.id == audience).values(leaving=leaving))
@@ -162,6 +176,7 @@ def begin_anew(connection: Connection, connector: str, now_ms: int) -> int:
 
     What the old account has of them stays there: nobody can reach it. Calls that are on their way come to nothing.
     """
+    may_take_long(connection)
     mine = sa.and_(audiences.c.connector == connector, audiences.c.state != DELETED)
     asked = sa.select(audiences.c.id, audiences.c.leaving).where(mine).order_by(audiences.c.id).with_for_update()
     found = 0

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 import sqlalchemy as sa
 
+from workers.connectors.audiences.store.pieces import may_take_long
 from workers.connectors.audiences.store.tables import (
     GONE,
     REFUSED,
@@ -57,9 +58,9 @@ class OwedNow(NamedTuple):
 HELD: Final = sa.exists().where(holdings.c.identifier == identifiers.c.id).correlate(identifiers)
 """Whether anybody holds an identifier."""
 _ADDS = sa.and_(HELD, identifiers.c.there.in_((GONE, UNSURE, STUCK)))
-_REMOVES = sa.and_(
-    identifiers.c.there.in_((THERE, UNSURE, STALE, STUCK)), sa.or_(identifiers.c.there == STALE, sa.not_(HELD))
-)
+_NEVER = sa.and_(identifiers.c.there == REFUSED, identifiers.c.sent_ms == 0)
+_PERHAPS_THERE = identifiers.c.there.in_((THERE, UNSURE, STALE, STUCK, REFUSED))
+_REMOVES = sa.and_(_PERHAPS_THERE, sa.or_(identifiers.c.there == STALE, sa.not_(HELD)), ~_NEVER)
 """Of what is owed, what a call is due for. By `there` first, which the index has: a look at an audience that is owed
 ten million additions must not look through them for somebody who has left."""
 _REPLACES = sa.and_(HELD, identifiers.c.there.in_((GONE, UNSURE, STALE, STUCK)))
@@ -76,7 +77,8 @@ def tidy(connection: Connection, audience: int) -> None:
     as_wanted = sa.and_(HELD, identifiers.c.there.in_((THERE, REFUSED)))
     change = identifiers.update().where(*mine)
     connection.execute(change.where(as_wanted).values(owed=False))
-    connection.execute(change.where(~HELD, identifiers.c.there.in_((GONE, REFUSED))).values(owed=False, there=GONE))
+    none = sa.or_(identifiers.c.there == GONE, _NEVER)
+    connection.execute(change.where(~HELD, none).values(owed=False, there=GONE))
 
 
 def owes_a_call(connection: Connection, audience: int) -> bool:
@@ -233,6 +235,7 @@ def land(connection: Connection, audience: int, now_ms: int) -> None:
     open_ = (calls.c.state.in_(("calling", "pending")), calls.c.made_ms <= lands)
     if connection.execute(sa.select(calls.c.id).where(mine, *open_).limit(1)).first() is not None:
         return
+    may_take_long(connection)
     unknown = (mine, calls.c.state == "unknown", calls.c.poll_ms > 0)
     since = unheard_since(connection, audience)
     told = (identifiers.c.audience == audience, identifiers.c.sent_ms >= since, identifiers.c.call.is_(None))
@@ -247,6 +250,7 @@ def _unless_stale(there: int | sa.ColumnElement[int]) -> sa.ColumnElement[int]:
 
 def all_gone(connection: Connection, audience: int) -> None:
     """The audience is not there any more: nobody is in it, and nothing is known of who was."""
+    may_take_long(connection)
     connection.execute(holdings.delete().where(holdings.c.audience == audience))
     connection.execute(identifiers.delete().where(identifiers.c.audience == audience))
 
@@ -284,7 +288,6 @@ def forget(connection: Connection, audience: int, before_ms: int) -> int:
                and calls that were over long before that
 
     What was told since a call of which nobody heard stays: that call may put it back, and then `land` takes it out.
-
     The audience's row is locked: somebody may be about to hold one of them again.
     """
     before = before_ms - CALLS_KEPT_MS

@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import sqlalchemy as sa
 
 from workers.connectors.audiences.store.inserting import insert_into
-from workers.connectors.audiences.store.tables import GONE, REFUSED, STALE, STUCK, THERE, UNSURE, holdings, identifiers
+from workers.connectors.audiences.store.tables import (
+    AS_BEFORE,
+    GONE,
+    REFUSED,
+    STALE,
+    STUCK,
+    THERE,
+    UNSURE,
+    holdings,
+    identifiers,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -260,7 +270,7 @@ def _owe(connection: Connection, ids: Iterable[int], *, unsure: bool) -> None:
 def _try_again(connection: Connection, ids: Iterable[int]) -> int:
     """What the platform refused is told once more when its holder comes again; returns how many."""
     refused = (identifiers.c.there == REFUSED, identifiers.c.call.is_(None))
-    change = identifiers.update().where(*refused).values(there=UNSURE, owed=True)
+    change = identifiers.update().where(*refused).values(there=AS_BEFORE, owed=True)
     return sum(connection.execute(change.where(identifiers.c.id.in_(some))).rowcount for some in _chunks(ids))
 
 

@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import sqlalchemy as sa
 
 from workers.connectors.audiences.store.audiences import lock, owe
-from workers.connectors.audiences.store.tables import REFUSED, THERE, UNSURE, audiences, holdings, identifiers, refusals
+from workers.connectors.audiences.store.tables import (
+    AS_BEFORE,
+    REFUSED,
+    THERE,
+    audiences,
+    holdings,
+    identifiers,
+    refusals,
+)
 from workers.outcomes import UNFINISHED, new_uid
 
 if TYPE_CHECKING:
@@ -142,7 +150,7 @@ def tell_again(connection: Connection, connector: str, entries: Collection[str],
         ids = [id_ for id_, its in found.values() if its == audience]
         for few in _chunks(ids):
             mine_now = (identifiers.c.id.in_(few), identifiers.c.there == REFUSED, identifiers.c.call.is_(None))
-            connection.execute(identifiers.update().where(*mine_now).values(there=UNSURE, owed=True))
+            connection.execute(identifiers.update().where(*mine_now).values(there=AS_BEFORE, owed=True))
         owe(connection, audience, now_ms)
     for names in _chunks(sorted(found)):
         were = refusals.update().where(refusals.c.entry.in_(names), refusals.c.told == "open")

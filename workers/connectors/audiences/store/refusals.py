@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from workers.connectors.audiences.store.audiences import DELETED
 from workers.connectors.audiences.store.refusal_entries import open_anew
-from workers.connectors.audiences.store.tables import REFUSED, UNSURE, audiences, holdings, identifiers
+from workers.connectors.audiences.store.tables import AS_BEFORE, GONE, REFUSED, audiences, holdings, identifiers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,8 +37,10 @@ class RefusedMember(NamedTuple):
 def refuse(connection: Connection, call: int, refused: Mapping[int, str]) -> None:
     """These identifiers, each with a code, the platform takes from nobody: they are part of no call, and not owed.
 
-    Each gets an entry in the quarantine.
+    Each gets an entry in the quarantine. One that the platform took before is there still, and is taken out when nobody
+    holds it any more.
     """
+    since = sa.case((identifiers.c.there == GONE, 0), else_=identifiers.c.sent_ms)
     by_code: dict[str, list[int]] = {}
     done: list[int] = []
     for id_ in sorted(refused):
@@ -46,7 +48,7 @@ def refuse(connection: Connection, call: int, refused: Mapping[int, str]) -> Non
     for code, ids in by_code.items():
         for at in range(0, len(ids), _CHUNK):
             mine = identifiers.update().where(identifiers.c.call == call, identifiers.c.id.in_(ids[at : at + _CHUNK]))
-            changed = mine.values(call=None, there=REFUSED, code=code).returning(identifiers.c.id)
+            changed = mine.values(call=None, there=REFUSED, code=code, sent_ms=since).returning(identifiers.c.id)
             done += connection.execute(changed).scalars()
     open_anew(connection, done)
 
@@ -67,4 +69,4 @@ def try_again(connection: Connection, audience: int) -> int:
     """What somebody holds of an audience's refused is owed once more; returns how many identifiers."""
     held = sa.exists().where(holdings.c.identifier == identifiers.c.id).correlate(identifiers)
     mine = (identifiers.c.audience == audience, identifiers.c.there == REFUSED, identifiers.c.call.is_(None), held)
-    return connection.execute(identifiers.update().where(*mine).values(there=UNSURE, owed=True)).rowcount
+    return connection.execute(identifiers.update().where(*mine).values(there=AS_BEFORE, owed=True)).rowcount

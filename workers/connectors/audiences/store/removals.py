@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING, Final
 
 import sqlalchemy as sa
 
-from workers.connectors.audiences.store.tables import STUCK, UNSURE, calls, holdings, identifiers
+from workers.connectors.audiences.store.tables import (
+    GONE,
+    STALE,
+    STUCK,
+    UNSURE,
+    calls,
+    holdings,
+    identifiers,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -56,3 +64,10 @@ def try_again(connection: Connection, audience: int) -> int:
     """They are owed their removal once more; returns how many."""
     mine = (identifiers.c.audience == audience, _STUCK, identifiers.c.call.is_(None))
     return connection.execute(identifiers.update().where(*mine).values(there=UNSURE, owed=True)).rowcount
+
+
+def owe_none(connection: Connection, audience: int) -> None:
+    """It is not real, whatever was begun for it and not heard of: nobody is in it who could be taken out."""
+    free = (identifiers.c.owed, identifiers.c.call.is_(None))
+    mine = identifiers.update().where(identifiers.c.audience == audience, *free)
+    connection.execute(mine.where(identifiers.c.there.in_((UNSURE, STALE))).values(there=GONE))

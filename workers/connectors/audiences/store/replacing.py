@@ -14,6 +14,7 @@ import sqlalchemy as sa
 
 from workers.connectors.audiences.store.audiences import DELETED, NEW, lock
 from workers.connectors.audiences.store.calls import HELD, expire
+from workers.connectors.audiences.store.pieces import may_take_long
 from workers.connectors.audiences.store.tables import (
     GONE,
     REFUSED,
@@ -63,6 +64,7 @@ def begin(connection: Connection, audience: int, handle: str, now_ms: int) -> No
 
     handle  what the platform's calls need to know of it
     """
+    may_take_long(connection)
     lock(connection, audience)
     expire(connection, audience, now_ms + 1)
     _note(connection, audience, replaces=BEGUN, replaced=handle, replace_ms=now_ms, first_owed_ms=now_ms)
@@ -70,9 +72,11 @@ def begin(connection: Connection, audience: int, handle: str, now_ms: int) -> No
 
 def begin_list(connection: Connection, audience: Audience, now_ms: int) -> None:
     """The same where another list takes the place of this one, which goes at the end with whoever is in it."""
+    may_take_long(connection)
     lock(connection, audience.id)
     mine = identifiers.update().where(identifiers.c.audience == audience.id)
     connection.execute(mine.where(identifiers.c.there != REFUSED).values(there=GONE, owed=HELD))
+    connection.execute(mine.where(identifiers.c.there == REFUSED).values(sent_ms=0))
     unheard = sa.and_(calls.c.audience == audience.id, calls.c.state == "unknown")
     connection.execute(calls.update().where(unheard).values(poll_ms=0))
     anew = {"state": NEW, "remote": "", "told_name": "", "generation": audiences.c.generation + 1}
@@ -92,12 +96,15 @@ def finish(connection: Connection, audience: Audience, now_ms: int) -> None:
 
     Who was told by a call of which nobody heard since may be there as well: what is known of them stays.
     """
+    may_take_long(connection)
     unheard = (calls.c.audience == audience.id, calls.c.state == "unknown", calls.c.made_ms >= audience.replace_ms)
     if connection.execute(sa.select(calls.c.id).where(*unheard).limit(1)).first() is None:
         mine = (identifiers.c.audience == audience.id, identifiers.c.call.is_(None))
         before = (identifiers.c.sent_ms < audience.replace_ms, identifiers.c.there.in_((THERE, UNSURE, STALE, STUCK)))
         gone = identifiers.update().where(*mine, *before).values(there=GONE, owed=HELD, sent_ms=now_ms)
         connection.execute(gone)
+        refused = (identifiers.c.audience == audience.id, identifiers.c.there == REFUSED)
+        connection.execute(identifiers.update().where(*refused).values(sent_ms=0))
     end(connection, audience.id, "")
 
 

@@ -90,8 +90,12 @@ identifiers: Final = sa.Table(
 companions  sealed, as sent along last
 there       GONE, THERE, UNSURE, REFUSED, STALE or STUCK
 owed        somebody came or left since it was last told
+sent_ms     when it was told, or taken out, last; of REFUSED 0 where the platform surely does not have it
 call        the call that it is part of, until that is over
 code        why it was REFUSED last: the platform's code"""
+
+AS_BEFORE: Final = sa.case((identifiers.c.sent_ms > 0, UNSURE), else_=GONE)
+"""What the platform may have of what it REFUSED: what it took before is there still."""
 
 holdings: Final = sa.Table(
     "ads_holding",

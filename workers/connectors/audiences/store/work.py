@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from workers.connectors.audiences.store import refusals, removals, replacing
 from workers.connectors.audiences.store.audiences import DELETED, Audience, owe
 from workers.connectors.audiences.store.calls import expire
+from workers.connectors.audiences.store.pieces import may_take_long
 from workers.connectors.audiences.store.tables import audiences, calls, identifiers
 
 if TYPE_CHECKING:
@@ -131,6 +132,7 @@ def owe_all(connection: Connection, connector: str, segment: str | None, now_ms:
     What the platform has refused is among it, and what it has not taken out. Nobody else is taken out by it: who is in
     an audience and not in the store is known to nobody.
     """
+    may_take_long(connection)
     mine = (audiences.c.connector == connector, audiences.c.state != DELETED)
     asked = sa.select(audiences.c.id).where(*mine, *([audiences.c.segment == segment] if segment is not None else []))
     found = 0
