@@ -1,7 +1,8 @@
 """The Celery application. `celery -A workers worker|beat|flower` finds it here, by Celery's own convention.
 
 Only the files `celery*.py` and `tasks/` know that Celery exists. Here stand the worker's start and the bootstep that
-runs the pulse; what is said to Celery itself is in celeryconfig.py, what must not be started in celery_guards.py.
+runs the pulse; what is said to Celery itself is in celeryconfig.py, what must not be started in celery_guards.py, and
+what Celery would do otherwise in celery_broker.py and celery_pool.py.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from redis import RedisError
 from workers import celery_guards as guards
 from workers import presence
 from workers.celery_broker import amqp_for
+from workers.celery_pool import outlive
 from workers.control.startup import collect_rarely, collect_young, import_drivers, settle_configuration
 from workers.errors import SegsyncError, SettingsError
 from workers.log import NO_MEMORY, Early, last_word, shape, tell
@@ -96,6 +98,7 @@ class MortalTask(Task):  # type: ignore[misc]
             collect_young()
 
 
+outlive()
 app = Celery("segsync", task_cls=MortalTask, amqp=amqp_for(local.broker))
 # An object, and not a name: in a folder of another project the name may lead to that project's broker.
 app.config_from_object(guards.load_own("celeryconfig"))
