@@ -156,7 +156,8 @@ def test_a_settlement_that_nobody_heard_of_is_repeated(job: Job, monkeypatch: py
     def written_down() -> bool:
         """It may all be in the target, so it is tried again as it was."""
         owed = [redis.hmget(key, "owner", "to", "attempts") for key in redis.keys(lanes)]
-        return sum(owner is None and bool(to) and attempts == b"1" for owner, to, attempts in owed) > 10
+        known: int = sum(owner is None and bool(to) and attempts == b"1" for owner, to, attempts in owed)
+        return known > 10
 
     until(written_down, "lanes that are given back, and known as tried")
     job.ends_right()
