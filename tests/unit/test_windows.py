@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from workers.windows import DailyWindow
@@ -69,6 +69,8 @@ def test_changes_of_the_years_to_come_are_told_to_scripts() -> None:
     assert read("22:00-06:00").for_scripts(ms("2026-11-28T00:00Z")) == "1320 360 0"
 
 
+@example("Europe/Berlin", 12 * 60, 60, 87 * 1440 - 600)
+@example("Europe/Berlin", 12 * 60, 60, 297 * 1440 - 600)
 @given(
     st.sampled_from(ZONES),
     st.integers(0, 1439),

@@ -59,8 +59,10 @@ def test_what_comes_behind_a_batch_says_whose_fault_it_is(job: Job) -> None:
 
 
 def test_another_lane_says_whose_fault_it_is(job: Job) -> None:
+    """Two that stand alone and are refused alike would be held, if each were asked about in its own lane only."""
     refuses_bad(job)
-    job.push(add(7, BAD))
+    job.push(add(7, f"{BAD}0"))
+    job.push(add(9, f"{BAD}1"))
     job.push(add(8, *range(10)))
     tries(job, 1)
     assert hold(job) is None

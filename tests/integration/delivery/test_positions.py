@@ -5,6 +5,7 @@ On SQLite alone: what is cut and what is written down is the same for all.
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -172,6 +173,33 @@ def test_positions_older_than_all_that_waits_may_be_deleted(once: Job, monkeypat
     once.push(add(8, "D"))
     once.drain()
     assert journal(once) == [*"ABCD"]
+
+
+def test_a_position_may_be_deleted_under_a_lane_that_owes_only_what_is_greater(
+    once: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """None at all is not behind what was delivered: only the one of a target that was restored is."""
+    configure(once, size=1)
+    once.push(add(7, "A"))
+    time.sleep(0.005)
+    once.push(add(7, "B"))
+    commit, commits = PooledSession.commit, list[PooledSession]()
+
+    def once_only(self: PooledSession) -> None:
+        commits.append(self)
+        if len(commits) > 1:
+            raise TargetError(ErrorClass.RETRY, "sqlite busy", "another one writes", phase=Phase.COMMIT)
+        commit(self)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(PooledSession, "commit", once_only)
+        serve(once)
+    assert (journal(once), once.installation.backlog()) == (["A"], 1)
+    head: Any = once.installation.redis.hget(once.installation.keys.lane("members", "7"), "head")
+    once.target.run(f"DELETE FROM segsync_position WHERE position < '{int(head)}'")
+    assert once.target.run("SELECT position FROM segsync_position") == []
+    goes_on(once)
+    assert journal(once) == [*"AB"]
 
 
 @pytest.mark.parametrize("place", ["that of another", "between them", "between them, written without a fingerprint"])

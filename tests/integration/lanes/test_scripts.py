@@ -714,10 +714,12 @@ def test_an_integration_at_its_limit_stops_producers_until_it_has_room(bench: Be
     bench.append(5)
 
     claimed = bench.claim()
-    settled = f"{NOW:013d}{3:07d}{0:07d}"
+    settled, nearly = (f"{NOW:013d}{n:07d}{0:07d}" for n in (3, 6))
     bench.settle(claimed, settled, 3, held=22, next_ms=NOW)
     assert bench.redis.exists(bench.keys.full_marks)
-    bench.settle(claimed, f"{NOW:013d}{7:07d}{0:07d}", 4, held=18, next_ms=NOW, before=settled)
+    bench.settle(claimed, nearly, 3, held=19, next_ms=NOW, before=settled)
+    assert bench.redis.exists(bench.keys.full_marks), "less than a tenth of it is free"
+    bench.settle(claimed, f"{NOW:013d}{7:07d}{0:07d}", 1, held=18, next_ms=NOW, before=nearly)
     assert not bench.redis.exists(bench.keys.full_marks)
 
 

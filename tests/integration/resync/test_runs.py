@@ -65,6 +65,9 @@ def test_live_events_before_and_behind_the_mark_end_as_they_came(platform: Platf
     platform.loses(7, "a")
     platform.has(7, "late")
     platform.job.push(remove(7, "a"), add(7, "late"))
+    platform.job.runtime.route("token", 1)
+    platform.job.installation.redis.zadd(platform.job.installation.keys.runs, {name: 0})
+    platform.turn()  # nothing is delivered yet
     assert platform.ends(name).outcome == "done"
     assert platform.rows(7) == {"b", "late"}
 

@@ -212,7 +212,7 @@ def test_a_delay_is_never_below_a_quarter_second_nor_above_ten(attempts: int) ->
 
 
 def test_the_search_for_a_bad_profile_ends() -> None:
-    """Every step halves what is suspected; the bad one stands alone after at most twice the logarithm."""
+    """Every step halves what is suspected, so the bad one stands alone after no more steps than the logarithm."""
     for bad in (0, 1, 499, 500, 998, 999):
         suspects, limit, start, steps = 1000, 500, 0, 0
         while suspects > 1:
@@ -223,4 +223,4 @@ def test_the_search_for_a_bad_profile_ends() -> None:
                 start, suspects = start + limit, suspects - limit
                 limit = next_limit(limit, 1000, suspects) or 1000
         assert start == bad
-        assert steps <= 20
+        assert steps <= 10

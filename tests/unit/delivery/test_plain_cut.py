@@ -21,6 +21,8 @@ BODIES = [
     b'{"_id":"1","K":%s}' % key for key in (b'"a"', b'"A"', b'"b"', b"7", b'"007"', b"7.5", b'""', b"null", b"[]")
 ]
 BODIES += [b'{"_id":"1"}', b'{"_id":"1","K":"\\u00e9"}']
+ALIKE = [b'{"_id":"1","K":"strasse"}', b'{"_id":"1","K":"strase"}']
+"""One row to some language's collation, and two to all others."""
 OPERATION = st.tuples(
     st.sampled_from([Kind.ADD] * 4 + [Kind.REMOVE] * 3 + [Kind.SEGMENT_UPSERT]),
     st.sampled_from(BODIES[:6] * 3 + BODIES[6:]),
@@ -50,6 +52,8 @@ def cuts(came: list[Any], per_chunk: int, how: BatchPolicy) -> list[Batch]:
 
 
 @example([(Kind.ADD, BODIES[0], None, False), (Kind.REMOVE, BODIES[2], None, False)], 2, 2, Ordering.STRICT)
+@example([(Kind.ADD, body, None, False) for body in (*BODIES[:2], *BODIES[:2])], 4, 2, Ordering.FOLDED)
+@example([(Kind.ADD, ALIKE[0], None, False), (Kind.REMOVE, ALIKE[1], None, False)] * 2, 4, 2, Ordering.FOLDED)
 @given(
     st.lists(OPERATION, min_size=1, max_size=12),
     st.integers(1, 4),

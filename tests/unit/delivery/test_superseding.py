@@ -64,9 +64,10 @@ def keys(batch: Batch) -> tuple[list[Any], list[Any]]:
     return removes, adds
 
 
-@pytest.mark.parametrize("ordering", [Ordering.EXACT, Ordering.FOLDED])
+@pytest.mark.parametrize("ordering", [Ordering.EXACT, Ordering.FOLDED, Ordering.STRICT])
 @pytest.mark.parametrize("words", [("remove A", "retry:e add A"), ("retry:e add A", "remove A")])
 def test_what_is_retried_loses_every_merge(words: tuple[str, ...], ordering: Ordering) -> None:
+    """Also where nothing else is merged."""
     batch = cut(*words, still_open=("e",), ordering=ordering)
     assert (keys(batch), batch.merged, batch.moot) == ((["A"], []), 1, 0)
     assert told(batch).retried == [("slot-e", "e", "superseded", "later operation")]
