@@ -238,7 +238,7 @@ def hold_ledger(scene: Scene) -> None:
     def let_go() -> None:
         try:
             time.sleep(HELD_SECONDS)
-            delivered = wait(lambda: not (session.redis.xlen(session.keys.events) or session.backlog()), LEASE * 15)
+            delivered = wait(session.has_delivered, LEASE * 15)
             assert delivered, "a ledger that is locked keeps events from being delivered"
         finally:
             ledger.close()

@@ -211,6 +211,10 @@ class Session:
         """Operations that are owed."""
         return sum(int(self.redis.hget(self.keys.integration(f"i-{key}"), "backlog") or 0) for key in DIALECTS)
 
+    def has_delivered(self) -> bool:
+        """Whether nothing is owed but the marks of resyncs, each of which stays as long as its run is tried."""
+        return not self.redis.xlen(self.keys.events) and self.backlog() <= len(self._of_lanes("mark"))
+
     def left_to_do(self) -> float:
         """What is owed or not yet written down; infinite while Redis does not say."""
         try:
@@ -223,17 +227,29 @@ class Session:
         return bool(self.redis.hget(self.keys.integration(f"i-{key}"), "hold"))
 
     def drain(self, seconds: float) -> bool:
-        """Waits until nothing is owed; False where that becomes no less for so long. Restarts what has died."""
+        """Waits until nothing is owed; False where that becomes no less for so long. Restarts what has died.
+
+        To close in on what kills its process takes a dozen deaths, in which nothing becomes less: shorter heads are
+        progress, too.
+        """
         least, deadline = math.inf, time.monotonic() + seconds
+        heads = set[tuple[bytes, bytes]]()
         while left := self.left_to_do():
             if left < least:
                 least, deadline = left, time.monotonic() + seconds
             if time.monotonic() > deadline:
-                return False
+                if (found := self._of_lanes("to")) <= heads:
+                    return False
+                heads, deadline = heads | found, time.monotonic() + seconds
             if not all(process.running for process in (*self.workers, *self.beats)):
                 self.staff()
             time.sleep(0.03)
         return True
+
+    def _of_lanes(self, field: str) -> set[tuple[bytes, bytes]]:
+        """Each lane that has this field, with what it says: "to", how far what was tried reaches; "mark", of a run."""
+        lanes = list(self.redis.scan_iter(match=f"{self.namespace}:lane:*", count=1000))
+        return {(lane, said) for lane in lanes if (said := self.redis.hget(lane, field))}
 
     def state(self) -> str:
         """All that Redis holds of it, for a failing round."""
