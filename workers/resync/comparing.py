@@ -136,7 +136,7 @@ def _begin(work: Work, mark: str, found: KeyDifference, numbers: dict[str, int])
     said: dict[str, Any] = {**numbers, "tries": 0, "why": "", "after": "", "told": 1}
     # Of rows those count that went by an earlier plan, too. All members are told again, but where a key is there twice.
     said |= {"strays": run.removed + found.strays, "added": run.added if found.repeated else 0}
-    said["disk"] = sign(work.folder, run.first)
+    said |= {"disk": sign(work.folder, run.first), "cleared": run.cleared or ""}
     if run.mode == "replace":
         (chunk, index), *_ = chunks_of(mark, run.index, Kind.CLEAR, [b""], work.name)
         said |= {"state": "adding", "index": index, "cleared": work.clearing_digest()}
