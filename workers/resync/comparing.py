@@ -184,9 +184,12 @@ def _remember(work: Work, found: KeyDifference, seen: Path) -> str:
     known = array("Q", islice(digests, MOST_REMEMBERED))
     if len(known) <= FEW_REMEMBERED:
         return _NOTED + " ".join(f"{digest:x}" for digest in known)
-    with seen.open("wb") as file:
+    # Elsewhere until it is whole: what is not in a part of it, as a full disk leaves one, would be no difference.
+    draft = work.folder / seen.name
+    with draft.open("wb") as file:
         array("Q", [_configuration(work)]).tofile(file)
         known.tofile(file)
+    draft.rename(seen)
     return ""
 
 
@@ -203,7 +206,8 @@ def _seen(work: Work, seen: Path) -> array[int] | None:
         return None
     before = array("Q")
     before.frombytes(seen.read_bytes())
-    return before[1:] if before[0] == _configuration(work) else None
+    # An older version did not note by which configuration, and nothing at all where rows without a key were all.
+    return before[1:] if before[:1] == array("Q", [_configuration(work)]) else None
 
 
 def _again(found: KeyDifference, before: array[int]) -> dict[str, int]:
