@@ -147,8 +147,10 @@ def _bring_spooled(work: Work, mark: str, room: int) -> None:
         token = token or sign(work.folder, run.first)
     lines, said = _lines_from(work, file, token, room)
     # Of this very file: hosts take turns, and who comes to an end has told what it has read, and no more.
-    told = f"told {token}"
-    added = run.added if run.repeated else int(work.runs.read(run.id).get(told, 0))
+    told, known = f"told {token}", work.runs.read(run.id)
+    # An older version counted for the run alone what it had told of the file.
+    before = run.added if f"{file.name} {token}" in known else 0
+    added = run.added if run.repeated else int(known.get(told, before))
     if not lines:
         work.runs.look(run.id, 0, {"phase": "told", "added": added})
         return

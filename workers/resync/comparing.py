@@ -136,7 +136,7 @@ def _begin(work: Work, mark: str, found: KeyDifference, numbers: dict[str, int])
     said: dict[str, Any] = {**numbers, "tries": 0, "why": "", "after": "", "told": 1}
     # Of rows those count that went by an earlier plan, too. All members are told again, but where a key is there twice.
     said |= {"strays": run.removed + found.strays, "added": run.added if found.repeated else 0}
-    said["disk"] = sign(work.folder, run.first)
+    said |= {"disk": sign(work.folder, run.first), "cleared": run.cleared or ""}
     if run.mode == "replace":
         (chunk, index), *_ = chunks_of(mark, run.index, Kind.CLEAR, [b""], work.name)
         said |= {"state": "adding", "index": index, "cleared": work.clearing_digest()}
@@ -184,9 +184,12 @@ def _remember(work: Work, found: KeyDifference, seen: Path) -> str:
     known = array("Q", islice(digests, MOST_REMEMBERED))
     if len(known) <= FEW_REMEMBERED:
         return _NOTED + " ".join(f"{digest:x}" for digest in known)
-    with seen.open("wb") as file:
+    # Elsewhere until it is whole: what is not in a part of it, as a full disk leaves one, would be no difference.
+    draft = work.folder / seen.name
+    with draft.open("wb") as file:
         array("Q", [_configuration(work)]).tofile(file)
         known.tofile(file)
+    draft.rename(seen)
     return ""
 
 
@@ -203,7 +206,8 @@ def _seen(work: Work, seen: Path) -> array[int] | None:
         return None
     before = array("Q")
     before.frombytes(seen.read_bytes())
-    return before[1:] if before[0] == _configuration(work) else None
+    # An older version did not note by which configuration, and nothing at all where rows without a key were all.
+    return before[1:] if before[:1] == array("Q", [_configuration(work)]) else None
 
 
 def _again(found: KeyDifference, before: array[int]) -> dict[str, int]:

@@ -72,13 +72,14 @@ def check_session(work: Work, age: Callable[[], float]) -> None:
     mark = work.mark_of(work.lane())
     if not mark:
         return
+    now = work.now  # of before it answers: however long that takes, its data is no newer for it
     try:
-        late = _behind(work, age(), work.now, sent_ms(work, mark))
+        late = _behind(work, age(), now, sent_ms(work, mark))
         why = f"data is {late / 1000:,.1f} s too old"
     except AheadOfItsClock as ahead:
         late, why = 1, f"clock is {ahead.seconds:,.0f} s behind its data"
     if late > 0:
-        what = f"of the servers behind its address another has answered, whose {why}"
+        what = f"of the servers behind its address another may have answered, whose {why}"
         raise TargetError(ErrorClass.RETRY, "source replica", what, phase=Phase.EXECUTE) from None
 
 

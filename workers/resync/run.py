@@ -31,7 +31,8 @@ class ResyncRun:
     looks      how often a verification has compared
     seen       what differed at its last look, where that is little; "" where it says nothing
     accepted_of  digest of the run that has asked for the word which was given; "" where it says nothing
-    cleared    digest of where it has taken the segment's rows out, and by which query; "" for nowhere
+    cleared    digest of where it has taken the segment's rows out, and by which query; "" for nowhere, None where an
+               older version that did not note it has begun the run
     stalled    "1" while it stands still until somebody does something, its target is there, or a window opens
     windowed   "1" where that is a window alone
     tries      failures one after the other
@@ -80,7 +81,7 @@ class ResyncRun:
     accept_removals: int | None = None
     accept_adds: int | None = None
     accepted_of: str = ""
-    cleared: str = ""
+    cleared: str | None = None
     stalled: str = ""
     windowed: str = ""
     again: str = ""

@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, Final
 
-from workers.lanes.answers import fields_of, first_of, packed_field_of, text_of
+from workers.lanes.answers import fields_of, first_of, scan_fields, text_of
 from workers.lanes.clock import redis_ms
 from workers.lanes.runs import ResyncRuns
 from workers.resync.readiness import still
@@ -45,6 +45,7 @@ class Schedule:
         self._settings = settings
         self._routes = Routes(settings.integrations, settings.default_database)
         self._runs = ResyncRuns(lanes)
+        self._segments = lanes.segments
 
     def ask(self) -> int:
         """Asks for what is due; returns how many. redis.RedisError, Stale."""
@@ -118,12 +119,16 @@ class Schedule:
     def _forget_left(self, integration: str) -> None:
         """What is followed no more is verified no more, and what was seen there would be told of for ever."""
         for key in (self._keys.runs_differing, self._keys.runs_failing):
-            for lane in fields_of(self._redis, key):
-                of, _, segment = lane.partition(":")
-                if of == integration:
-                    facts = packed_field_of(self._redis, self._keys.segments, segment)
-                    if not self._follows(integration, segment, facts or b"{}"):
-                        self._redis.hdel(key, lane)
+            for page in scan_fields(self._redis, key):
+                lanes = {lane: lane.partition(":")[2] for lane in page if lane.partition(":")[0] == integration}
+                if lanes and (left := self._left(integration, lanes)):
+                    self._redis.hdel(key, *left)
+
+    def _left(self, integration: str, lanes: dict[str, str]) -> list[str]:
+        """Those of these lanes whose segments are not followed; all segments in one round trip, as runs wait for it."""
+        known = self._segments(list(lanes.values()))
+        given = zip(lanes.items(), known, strict=True)
+        return [lane for (lane, segment), facts in given if not self._follows(integration, segment, facts or b"{}")]
 
     def _follows(self, integration: str, segment: str, facts: bytes) -> bool:
         return integration in self._routes.known(restore(segment, facts)).targets

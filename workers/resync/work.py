@@ -117,9 +117,13 @@ class Work:
     def has_cleared(self) -> bool:
         """Whether the run has taken the segment's rows out, and would leave them out where it gave up.
 
-        Of another target, or by another query, whose rows these would be nobody has said: they are not gone yet.
+        Of another target, or by another query, whose rows these would be nobody has said: they are not gone yet. Where
+        a run that an older version has begun has cleared nothing is said: its table would stay empty if it gave up.
         """
-        return self.run.mode == "replace" and self.run.cleared == self.clearing_digest()
+        run = self.run
+        if run.mode != "replace":
+            return False
+        return run.told > 0 if run.cleared is None else run.cleared == self.clearing_digest()
 
     def refused(self, mark: str) -> int:
         """Entries of the quarantine that came of what was told under a mark."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -132,6 +132,29 @@ def test_what_was_seen_of_a_segment_that_has_left_is_told_no_more(platform: Plat
     Schedule(platform.job.runtime.lanes, platform.job.runtime.applied.settings).ask()
     (need,) = needs(platform)
     assert ("segment 7" in str(need), "segment 8" in str(need)) == (True, False)
+
+
+def test_what_was_seen_of_very_many_segments_holds_up_nobody(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where a source was away for a round: each run waits for the schedule, and so each lane at its mark."""
+    lanes, keys, many = platform.job.runtime.lanes, platform.job.installation.keys, 5_000
+    platform.configure(verify='"1d"', scope=SCOPED)
+    redis, asked = lanes.redis, list[str]()
+    redis.hset(keys.segments, mapping={str(segment): '{"database": "main"}' for segment in range(many)})
+    redis.hset(keys.runs_failing, mapping={f"members:{segment}": f"1 {segment}" for segment in range(many)})
+    redis.hset(keys.runs_failing, "other:8", "1 8")
+    redis.zadd(keys.verifications, {"members": 0})
+    execute: Any = redis.execute_command
+
+    def counted(*given: Any, **how: Any) -> Any:
+        asked.append(given[0])
+        return execute(*given, **how)
+
+    monkeypatch.setattr(redis, "execute_command", counted)
+    Schedule(lanes, platform.job.runtime.applied.settings).ask()
+    assert 5 < len(asked) < 100
+    assert set(redis.hkeys(keys.runs_failing)) == {b"members:7", b"other:8"}
 
 
 @pytest.mark.parametrize("outcome", ["failed", "needs confirmation"])

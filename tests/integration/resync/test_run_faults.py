@@ -467,6 +467,23 @@ def test_few_members_that_another_host_reads_anew_are_told_as_a_whole(
     assert (run.outcome, "25 of 60 members" in run.why) == ("failed", True), run
 
 
+@on_one
+def test_what_an_older_version_has_told_counts_where_another_goes_on(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker is upgraded in the middle: its source was told to have lost those whom the old one had told."""
+    redis, keys = platform.job.installation.redis, platform.job.installation.keys
+    monkeypatch.setattr(room, "AT_ONCE", 10)
+    platform.has(7, *(f"m{number}" for number in range(60)))
+    platform.target_has(7, "x")
+    name = platform.ask(7, **ACCEPTED)
+    platform.until(name, lambda run: run.added >= 40)
+    (told,) = [field for field in redis.hkeys(keys.run(name)) if field.startswith(b"told ")]
+    redis.hdel(keys.run(name), told)
+    run = platform.ends(name)
+    assert (run.outcome, run.why, run.added) == ("done", "", 60)
+
+
 def open_to_all(folder: Path) -> None:
     folder.mkdir(mode=0o700)
     folder.chmod(0o777)

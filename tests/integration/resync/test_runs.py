@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import tempfile
+from array import array
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
@@ -388,6 +390,39 @@ def test_what_a_host_has_seen_by_an_earlier_configuration_hides_nothing(
     on_host("one", monkeypatch, tmp_path)
     run = platform.ends(name)
     assert (run.outcome, run.missing, run.strays) == ("differs", 1, 1)
+
+
+class FullDisk(array):  # type: ignore[type-arg]
+    """Of what is written there stands the first part."""
+
+    def tofile(self, file: Any) -> None:
+        file.write(self[:1].tobytes())
+        if len(self) > 1:
+            raise OSError(errno.ENOSPC, "no space")
+
+
+@on_one
+@pytest.mark.parametrize("left", ["a part", "nothing"])
+def test_what_a_host_could_not_write_down_of_what_it_has_seen_hides_nothing(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, left: str
+) -> None:
+    """Its disk was full, and another host has looked; or an older version has noted nothing but rows without a key."""
+    monkeypatch.setattr(comparing, "FEW_REMEMBERED", 0)
+    platform.has(7, "a", "b", "c")
+    platform.target_has(7, "x")
+    on_host("one", monkeypatch, tmp_path)
+    name = platform.ask(7, "verify")
+    with monkeypatch.context() as disk:
+        disk.setattr(comparing, "array", FullDisk)
+        platform.until(name, lambda run: run.tries == 1)
+    kept = platform.folder / f"{name}-looked"
+    on_host("two", monkeypatch, tmp_path)
+    platform.until_state(name, "between")
+    on_host("one", monkeypatch, tmp_path)
+    if left == "nothing":
+        kept.touch()
+    run = platform.ends(name)
+    assert (run.outcome, run.missing, run.strays) == ("differs", 3, 1)
 
 
 @on_one

@@ -117,7 +117,7 @@ def test_a_replica_that_answers_in_place_of_another_is_not_read(
     run = platform.run(name)
     assert (run.outcome, run.members, run.added, platform.rows(7)) == ("done", 2, 2, {"a", "late"})
     assert len(late) == (2 if slices else 1), "marks"
-    assert any("another has answered, whose data is 3,6" in why for why in seen), seen
+    assert any(re.search("another may have answered, whose data is 3,(600|59[0-9])", why) for why in seen), seen
 
 
 @on_one

@@ -177,7 +177,10 @@ def test_who_may_keep_the_same_segments_rows_is_asked_about_and_nobody_else(
 
 
 @on_one
-def test_a_run_that_has_cleared_its_segment_never_gives_up(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("by", ["this version", "an older one"])
+def test_a_run_that_has_cleared_its_segment_never_gives_up(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch, by: str
+) -> None:
     """Its table would stay empty: it waits for its source, and says why."""
     monkeypatch.setattr(failing, "LONGEST_LOOK_MS", 5)
     platform.configure(members_query=None)
@@ -185,6 +188,8 @@ def test_a_run_that_has_cleared_its_segment_never_gives_up(platform: Platform, m
     platform.target_has(7, "x")
     name = platform.ask(7, **ACCEPTED)
     platform.until_state(name, "adding")
+    if by == "an older one":
+        without(platform, name, "cleared")
     platform.other_host()  # else what was read at first is told
     platform.target.run("ALTER TABLE membership RENAME TO away")
     platform.until(name, lambda run: run.state == "ended" or run.tries > failing.MOST_TRIES)
@@ -194,10 +199,18 @@ def test_a_run_that_has_cleared_its_segment_never_gives_up(platform: Platform, m
     assert (run.outcome, run.mode, platform.rows(7)) == ("done", "replace", {"a", "b"})
 
 
+def without(platform: Platform, name: str, field: str) -> None:
+    """The run is one of a version that knows nothing of this."""
+    assert platform.job.installation.redis.hdel(platform.job.installation.keys.run(name), field) == 1
+
+
 @on_one
-def test_another_configuration_asks_nothing_of_a_run_that_has_cleared_its_segment(platform: Platform) -> None:
+@pytest.mark.parametrize("by", ["this version", "an older one"])
+def test_another_configuration_asks_nothing_of_a_run_that_has_cleared_its_segment(platform: Platform, by: str) -> None:
     """As whether a column is missing: it ended with its table empty, and `status` said that nothing was changed."""
     name = has_cleared(platform)
+    if by == "an older one":
+        without(platform, name, "cleared")
     time = "{$lead._event_time}"
     add = platform.target.queries()["add"].replace(time, f"{{if $lead.email}}{time}{{else}}{time}{{end}}")
     platform.configure(members_query=None, add=add)
