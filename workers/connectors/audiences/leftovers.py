@@ -19,12 +19,16 @@ CLOCKS_DIFFER_MS: Final = 300_000
 
 
 def take_back(login: Login, audience: Audience, now_ms: int) -> Resting:
-    """Deletes what was begun in the time of such a call and never made real. CallFailed."""
+    """Deletes what was begun in the time of such a call and never made real. CallFailed.
+
+    A call is over when its audience is owned no more, however much later somebody learns of that.
+    """
     with login.store.reading() as connection:
         found = calls.perhaps_begun(connection, audience.id, now_ms - CONFIRMED_AFTER_MS)
         ours = remotes(connection, login.connector)
     for call in found:
-        login.wire.take_back(call.made_ms - CLOCKS_DIFFER_MS, call.ended_ms + CLOCKS_DIFFER_MS, ours)
+        over_ms = min(call.ended_ms, call.made_ms + work.OWNED_MS)
+        login.wire.take_back(call.made_ms - CLOCKS_DIFFER_MS, over_ms + CLOCKS_DIFFER_MS, ours)
         with login.store.changing() as connection:
             calls.looked_at(connection, call.id, 0, seen=False)
     return Resting(now_ms)
