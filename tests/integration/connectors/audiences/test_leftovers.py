@@ -83,6 +83,20 @@ def test_a_call_took_no_longer_than_it_may_however_late_that_is_known(rig: Rig, 
     assert yandex.unconfirmed == theirs
 
 
+def test_uploads_that_are_gone_each_time_take_no_calls_from_others(rig: Rig, yandex: FakeYandex) -> None:
+    """Four an hour with whoever is in the segment, and more than half of all that a login may change in a day."""
+    yandex.fail("confirm", Reply(404, {"errors": [{"error_type": "not_found"}]}), times=999)
+    rig.deliver(("add", people(range(120))))
+    rig.run(hours=24)
+    uploads = [path for _, path in yandex.calls if path.endswith("upload_csv_file")]
+    assert len(uploads) <= 8
+    assert len(yandex.writes()) <= 80
+    assert rig.standing().waits == "someone"
+    yandex.heal()
+    rig.run(hours=4)
+    assert yandex.members("VIP") == hashes(people(range(120)))
+
+
 @on("vk")
 def test_a_segment_that_was_made_twice_is_one_again(account: Account, rig: Rig, fake: FakePlatform) -> None:
     """VK lists it later than we look for it; the younger one goes."""
