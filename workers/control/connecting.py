@@ -46,7 +46,7 @@ def use_code(account: OpenAccount, code: str, *, moves: bool = False) -> None:
     connector, key = account.connector, account.connector.key
     connector.check_secret()  # before the code is used up
     try:
-        tokens = connector.way.consent.exchange(code.strip())
+        tokens = connector.way.tokens.renew_kept() or connector.way.consent.exchange(code.strip())
         if tokens.lacks and connector.way.consent.url(""):
             raise NotConnected(f"{key}: the login lacks {', '.join(tokens.lacks)}; expected consent to all of them")
         name, other_account = account_of(connector, tokens), False

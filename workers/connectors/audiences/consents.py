@@ -51,6 +51,7 @@ class YandexConsent:
     rights  as `Platform.rights`; oauth: Yandex.OAuth's own address, unless a test says otherwise
     """
 
+    application = ""
     early_s = 365 * 86_400 - _QUARTER_S
     """A token lives a year; Yandex advises a new one every three months."""
 
@@ -104,6 +105,7 @@ class VkConsent:
     def __init__(self, http: Http, client_id: str, client_secret: str, rights: Sequence[str] = ()) -> None:
         self._http = http
         self._rights = rights
+        self.application = client_id
         self._client = {"client_id": client_id, "client_secret": client_secret}
 
     def url(self, state: str) -> str:  # noqa: ARG002 - nobody has to be asked
@@ -115,13 +117,8 @@ class VkConsent:
         return self._tokens({"grant_type": "client_credentials"})
 
     def renew(self, refresh: str) -> LoginTokens:
-        """As `Consent.renew`; what nobody used for a month VK has dropped, and another is asked for as at first."""
-        try:
-            return self._tokens({"grant_type": "refresh_token", "refresh_token": refresh})
-        except CallFailed as failed:
-            if failed.fault is not Fault.LOGIN:
-                raise
-            return self.exchange("")
+        """As `Consent.renew`; LOGIN also where VK has dropped what nobody used for a month."""
+        return self._tokens({"grant_type": "refresh_token", "refresh_token": refresh})
 
     def _tokens(self, grant: dict[str, str]) -> LoginTokens:
         answer = self._http.send("POST", "/api/v2/oauth2/token.json", form=grant | self._client)
@@ -141,6 +138,7 @@ class GoogleConsent:
     base  where tokens are given; "" for Google's own
     """
 
+    application = ""
     early_s = 600
     """A token lives an hour."""
     redirect = "http://127.0.0.1:1/"

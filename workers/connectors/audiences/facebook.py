@@ -277,6 +277,7 @@ class GivenToken:
     wire  asks when it ends
     """
 
+    application = ""
     early_s = 0
 
     def __init__(self, token: str, wire: FacebookWire) -> None:

@@ -14,8 +14,9 @@ import sqlalchemy as sa
 from workers import failpoints
 from workers.connectors.audiences.store.inserting import insert_into
 from workers.connectors.audiences.store.tables import logins
+from workers.connectors.audiences.told_logins import LoginStanding, needs_consent, told, waits, was_first
 from workers.connectors.audiences.wire import CallFailed, Fault
-from workers.errors import ErrorClass, HoldLevel, Phase, TargetError
+from workers.errors import ErrorClass, TargetError
 from workers.failpoints import reach
 
 if TYPE_CHECKING:
@@ -59,6 +60,8 @@ class LoginTokens:
 class Consent(Protocol):
     """A platform's way to tokens. Every method but `url` raises CallFailed; LOGIN where a person must consent anew."""
 
+    application: str
+    """Who asks for tokens where no person needs to; "" where one must, or where the file gives it."""
     early_s: int
     """Seconds before its end that a token is renewed."""
 
@@ -80,27 +83,11 @@ class _Kept(NamedTuple):
     version: int
     owner: str
     owned_until_ms: int
+    account: str
 
 
-_NOTHING_KEPT: Final = _Kept("", "", 0, 0, 0, "", 0)
+_NOTHING_KEPT: Final = _Kept("", "", 0, 0, 0, "", 0, "")
 """Of a login whose first token is asked for."""
-
-
-class LoginStanding(NamedTuple):
-    """How a login stands, for people.
-
-    kept        whether there is a token
-    expires_ms  when it ends, and is renewed before; ends_ms: when a person must consent again; Unix ms, 0 for never
-    code, reason  why the last renewal failed; "" where it did not
-    lacks  rights that were not granted, as far as the platform has said
-    """
-
-    kept: bool = False
-    expires_ms: int = 0
-    ends_ms: int = 0
-    code: str = ""
-    reason: str = ""
-    lacks: tuple[str, ...] = ()
 
 
 class TokenKeeper:
@@ -142,20 +129,53 @@ class TokenKeeper:
         with self._store.changing() as connection:
             kept = self._read(connection, lock=True)
             if kept is None:
-                raise self._needs_consent("no token is kept any more")
+                raise needs_consent(self._connector, "no token is kept any more")
             if kept.access != refused:
                 return kept.access
             if kept.owner and kept.owned_until_ms > now:
-                raise self._not_ours(kept.owner, "another process renews the token")
+                raise waits(_ASKED_TOO_OFTEN if kept.owner == TOO_OFTEN else "another process renews the token")
             self._change(connection, owner=self._owner, owned_until_ms=now + RENEWING_MS)
 
         def renewed() -> LoginTokens:
             reach(failpoints.BEFORE_RENEWAL)
-            tokens = self._consent.renew(kept.refresh)
+            tokens = self._renewed(kept)
             reach(failpoints.AFTER_RENEWAL)
             return tokens
 
         return self._keep_asked(kept, renewed)
+
+    def _renewed(self, kept: _Kept) -> LoginTokens:
+        """What the platform has dropped is asked for anew, for the application that it was given to. CallFailed.
+
+        Another's may be of another account: whether the audiences are in it, only who connects looks.
+        """
+        try:
+            return self._consent.renew(kept.refresh)
+        except CallFailed as failed:
+            if failed.fault is not Fault.LOGIN or not kept.account or kept.account != self._consent.application:
+                raise
+            return self._consent.exchange("")
+
+    def renew_kept(self) -> LoginTokens | None:
+        """For whoever connects an application once more, since a platform may give few tokens, and none back.
+
+        None where others are to be asked for: nothing is kept, it was given to another application, or is refused.
+        TargetError where that cannot be known now.
+        """
+        try:
+            with self._store.reading() as connection:
+                kept = self._read(connection)
+            if not self._consent.application or kept is None or kept.account not in ("", self._consent.application):
+                return None
+            self.renew(kept.access)
+            with self._store.reading() as connection:
+                kept = self._read(connection) or _NOTHING_KEPT
+        except TargetError as error:
+            if error.error_class is not ErrorClass.HOLD:
+                raise
+            return None
+        left_s = (kept.expires_ms - self._clock()) // 1000 if kept.expires_ms else 0
+        return LoginTokens(kept.access, kept.refresh, left_s)
 
     def _keep_asked(self, kept: _Kept, ask: Callable[[], LoginTokens]) -> str:
         """New tokens in place of these, unless another process has kept its own meanwhile. TargetError."""
@@ -164,7 +184,7 @@ class TokenKeeper:
         except CallFailed as failed:
             if later := self._not_renewed(kept, failed):
                 return later
-            raise self._told(failed) from None
+            raise told(self._connector, failed) from None
         with self._store.changing() as connection:
             if later := self._kept_since(connection, kept.version):
                 return later
@@ -213,8 +233,8 @@ class TokenKeeper:
             "expires_ms": now + tokens.expires_in_s * 1000 if tokens.expires_in_s else 0,
             "ends_ms": now + tokens.ends_in_s * 1000 if tokens.ends_in_s else 0,
         } | {"owner": "", "owned_until_ms": now + tokens.expires_in_s * 1000 // OF_ITS_LIFE, "code": "", "reason": ""}
-        if account is not None:
-            values["account"] = account
+        if account is not None or self._consent.application:
+            values["account"] = account or self._consent.application
         if tokens.lacks is not None:
             values["lacks"] = " ".join(tokens.lacks)
         known = self._row(connection, lock=True)
@@ -223,12 +243,12 @@ class TokenKeeper:
             if same and known.ends_ms != known.expires_ms:
                 del values["ends_ms"]  # the refresh token is the same, and so is its end, if not `_not_renewed` set it
             if account and known.account and known.account != account:
-                raise self._was_first()  # this was looked at before the code was used
+                raise was_first(self._connector)  # this was looked at before the code was used
             self._change(connection, **values, version=known.version + 1)
             return
         row = insert_into(connection, logins).values(values | {"connector": self._connector, "version": 1})
         if connection.execute(row.on_conflict_do_nothing().returning(logins.c.connector)).first() is None:
-            raise self._was_first()
+            raise was_first(self._connector)
 
     def account(self) -> str | None:
         """Whom the tokens are for, as it was told when they were given; None for nobody."""
@@ -248,7 +268,7 @@ class TokenKeeper:
     def _begin(self) -> str:
         """The first token where nobody has to consent. One process asks: a platform may give few, and none back."""
         if self._consent.url(""):
-            raise self._needs_consent("nobody has consented yet")
+            raise needs_consent(self._connector, "nobody has consented yet")
         return self._take_turn() or self._keep_asked(_NOTHING_KEPT, lambda: self._consent.exchange(""))
 
     def _take_turn(self) -> str:
@@ -260,29 +280,9 @@ class TokenKeeper:
             if row.access is not None:
                 return self._seal.open(row.access)
             if row.owner and row.owned_until_ms > self._clock():
-                raise self._not_ours(row.owner, "another process asks for the first token")
+                raise waits(_ASKED_TOO_OFTEN if row.owner == TOO_OFTEN else "another process asks for the first token")
             self._change(connection, owner=self._owner, owned_until_ms=self._clock() + RENEWING_MS)
         return ""
-
-    def _not_ours(self, owner: str, why: str) -> TargetError:
-        why = _ASKED_TOO_OFTEN if owner == TOO_OFTEN else why
-        return TargetError(ErrorClass.RETRY, "ads token", why, phase=Phase.CONNECT)
-
-    def _was_first(self) -> TargetError:
-        reason = (
-            "another process has kept a login at the same time, and that one stays; expected "
-            f"`segsync connect {self._connector}` once more if this one is meant"
-        )
-        return TargetError(ErrorClass.RETRY, "ads token", reason, phase=Phase.CONNECT)
-
-    def _told(self, failed: CallFailed) -> TargetError:
-        if failed.fault in (Fault.LOGIN, Fault.REFUSED):
-            return self._needs_consent(failed.reason, failed.code)
-        return TargetError(ErrorClass.RETRY, failed.code, failed.reason, phase=Phase.CONNECT)
-
-    def _needs_consent(self, what: str, code: str = "ads token") -> TargetError:
-        reason = f"{what}; expected `segsync connect {self._connector}`"
-        return TargetError(ErrorClass.HOLD, code, reason, level=HoldLevel.CONNECTOR, phase=Phase.CONNECT)
 
     def _row(self, connection: Connection, *, lock: bool = False) -> Any:  # noqa: ANN401 - a row
         asked = sa.select(logins).where(logins.c.connector == self._connector)
@@ -294,7 +294,7 @@ class TokenKeeper:
             return None
         refresh = self._seal.open(row.refresh) if row.refresh else ""
         times = (row.expires_ms, row.ends_ms, row.version, row.owner, row.owned_until_ms)
-        return _Kept(self._seal.open(row.access), refresh, *times)
+        return _Kept(self._seal.open(row.access), refresh, *times, row.account)
 
     def _change(self, connection: Connection, **values: Any) -> None:  # noqa: ANN401 - columns of `logins`
         connection.execute(logins.update().where(logins.c.connector == self._connector).values(values))

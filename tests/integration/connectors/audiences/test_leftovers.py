@@ -53,6 +53,50 @@ def test_an_upload_that_is_gone_before_it_is_real_is_begun_once_more(rig: Rig, y
     assert (rig.standing().waits, rig.standing().pending, rig.standing().owed) == ("", 0, 0)
 
 
+def test_of_an_upload_that_is_gone_nobody_else_s_goes(rig: Rig, yandex: FakeYandex) -> None:
+    """What others upload in the hours until it is known to be gone is not from its call, which took minutes at most."""
+    yandex.fail("confirm", Reply(503, {}), times=99)
+    rig.deliver(("add", people(range(120))))
+    rig.run(hours=1)
+    rig.connector.way.wire.create(rig.connector, [])  # type: ignore[arg-type] # another one's
+    theirs = yandex.unconfirmed[-1:]
+    rig.run(hours=2)
+    yandex.heal()
+    for each in [each for each in yandex.unconfirmed if each not in theirs]:
+        del yandex.segments[each]
+    rig.run(hours=48)
+    assert yandex.members("VIP") == hashes(people(range(120)))
+    assert yandex.unconfirmed == theirs
+
+
+def test_a_call_took_no_longer_than_it_may_however_late_that_is_known(rig: Rig, yandex: FakeYandex) -> None:
+    """All workers were away for hours: that is no time in which it may have uploaded anything."""
+    yandex.fail("upload_csv_file", LOST, applied=True)
+    rig.deliver(("add", people(range(120))))
+    rig.tend()
+    yandex.advance(3_600)
+    rig.connector.way.wire.create(rig.connector, [])  # type: ignore[arg-type] # another one's
+    theirs = yandex.unconfirmed[-1:]
+    yandex.advance(3_600)
+    rig.run(hours=48)
+    assert yandex.members("VIP") == hashes(people(range(120)))
+    assert yandex.unconfirmed == theirs
+
+
+def test_uploads_that_are_gone_each_time_take_no_calls_from_others(rig: Rig, yandex: FakeYandex) -> None:
+    """Four an hour with whoever is in the segment, and more than half of all that a login may change in a day."""
+    yandex.fail("confirm", Reply(404, {"errors": [{"error_type": "not_found"}]}), times=999)
+    rig.deliver(("add", people(range(120))))
+    rig.run(hours=24)
+    uploads = [path for _, path in yandex.calls if path.endswith("upload_csv_file")]
+    assert len(uploads) <= 8
+    assert len(yandex.writes()) <= 80
+    assert rig.standing().waits == "someone"
+    yandex.heal()
+    rig.run(hours=4)
+    assert yandex.members("VIP") == hashes(people(range(120)))
+
+
 @on("vk")
 def test_a_segment_that_was_made_twice_is_one_again(account: Account, rig: Rig, fake: FakePlatform) -> None:
     """VK lists it later than we look for it; the younger one goes."""

@@ -11,7 +11,8 @@ import pytest
 from tests.fakes.server import Reply
 from tests.integration.connectors.audiences.accounts import Account, changes, on, owes_nothing
 from tests.integration.connectors.audiences.rig import Rig, people
-from workers.connectors.audiences.logins import LoginStanding, LoginTokens, TokenKeeper
+from workers.connectors.audiences.logins import LoginTokens, TokenKeeper
+from workers.connectors.audiences.told_logins import LoginStanding
 from workers.connectors.audiences.wire import CallFailed, Fault
 from workers.control.connecting import use_code
 from workers.errors import ErrorClass, HoldLevel, TargetError

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.integration.connectors.audiences.rig import people
+from workers.connectors.audiences.erasing import Eraser
 from workers.connectors.audiences.store import pieces, replacing
 from workers.connectors.audiences.store.audiences import begin_anew
 from workers.connectors.contract import SegmentEvent, Shipment
@@ -53,6 +54,7 @@ ACTS: dict[str, Callable[[Rig], object]] = {
     "resend": lambda rig: rig.connector.resend(None),
     "a day later": lambda rig: rig.connector.tend(0),
     "move": lambda rig: _within(rig, lambda connection: begin_anew(connection, "ya", rig.fake.now)),
+    "erase": lambda rig: Eraser(rig.connector, ()).erase((), rig.fake.now),
     "replace": lambda rig: _within(rig, lambda connection: replacing.begin(connection, 1, "", rig.fake.now)),
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,10 @@ from tests.fakes.vk import TOKENS, FakeVk
 from tests.integration.connectors.audiences.rig import people
 from workers.connectors.audiences.vk_segments import name_of
 from workers.connectors.audiences.wire import CallFailed, Fault
-from workers.errors import TargetError
+from workers.control.connecting import NotConnected, use_code
+from workers.errors import ErrorClass, HoldLevel, TargetError
+from workers.lanes.keys import Keys
+from workers.targets import OpenAccount
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -40,6 +44,11 @@ def vk() -> Iterator[FakeVk]:
 @pytest.fixture
 def rig(make_rig: MakeRig, vk: FakeVk) -> Rig:
     return make_rig("vk", vk, on_delete={"buyers": "delete"})
+
+
+def connect(rig: Rig, *, moves: bool = False) -> None:
+    """As `segsync connect vk` does."""
+    use_code(OpenAccount(rig.connector, rig._redis, Keys(rig._namespace), is_applied=False), "", moves=moves)
 
 
 def test_a_list_waits_for_2_000_and_gets_a_segment_when_it_is_ready(rig: Rig, vk: FakeVk) -> None:
@@ -133,6 +142,45 @@ def test_a_token_that_vk_has_dropped_is_asked_for_anew_and_needs_nobody(rig: Rig
     vk.access, vk.refresh = "dropped", "dropped, too"
     with pytest.raises(TargetError, match="token_limit_exceeded"):
         rig.connector.probe()
+
+
+def test_another_application_s_token_is_asked_for_by_nobody_but_a_person(rig: Rig, vk: FakeVk) -> None:
+    """It may be of another account: whether the audiences are there `connect` looks, and a renewal does not."""
+    rig.deliver(("add", people(range(2000))))
+    rig.run(2)
+    vk.lists.clear()
+    vk.segments.clear()
+    vk.access, vk.refresh = "of another application", "of another application, too"
+    rig._target = replace(rig._target, settings={**rig._target.settings, "client_id": "another"})
+    rig.again()
+    for _ in range(2):
+        with pytest.raises(TargetError, match="expected `segsync connect vk`") as caught:
+            rig.connector.probe()
+        assert (caught.value.error_class, caught.value.level) == (ErrorClass.HOLD, HoldLevel.CONNECTOR)
+    assert vk.given == 1
+    with pytest.raises(NotConnected, match="the account has none of the audiences"):
+        connect(rig)
+    connect(rig, moves=True)
+    rig.run(2)
+    assert len(vk.members("VIP")) == 2000
+
+
+def test_who_connects_again_has_the_token_renewed_and_asks_for_no_other(rig: Rig, vk: FakeVk) -> None:
+    """VK gives five in all: with the sixth `segsync connect` nobody would be let in any more."""
+    rig.deliver(("add", people(range(2000))))
+    rig.run(2)
+    for _ in range(TOKENS + 1):
+        before = vk.access
+        connect(rig)
+        assert vk.access != before
+    assert vk.given == 1
+    vk.access, vk.refresh = "dropped", "refresh 2"
+    connect(rig)
+    assert vk.given == 2
+    rig._target = replace(rig._target, settings={**rig._target.settings, "client_id": "another"})
+    rig.again()
+    connect(rig)
+    assert vk.given == 3, "what was given to one application another cannot renew"
 
 
 def test_a_segment_has_its_new_name_on_list_and_segment(rig: Rig, vk: FakeVk) -> None:

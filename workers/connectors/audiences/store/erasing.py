@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from workers.connectors.audiences.store import calls, members
 from workers.connectors.audiences.store.audiences import lock, owe
+from workers.connectors.audiences.store.pieces import may_take_long
 from workers.connectors.audiences.store.tables import GONE, STALE, audiences, holdings, identifiers
 
 if TYPE_CHECKING:
@@ -96,6 +97,7 @@ def widen(connection: Connection, connector: str, found: Collection[Holder]) -> 
 
 def find_leaving(connection: Connection, connector: str, kept: Collection[Kept]) -> LeftBehind:
     """What is left of those who hold nothing any more; of `kept` also what is only to be forgotten."""
+    may_take_long(connection)
     found = connection.execute(_audiences_of(connector)).scalars().all()
     anybody = sum(_leaving(connection, audience) for audience in found)
     theirs = 0
@@ -121,6 +123,7 @@ def sweep(connection: Connection, connector: str, now_ms: int) -> int:
 
     They wait for their removal, or for a call of which nobody heard: it may put back who has left since.
     """
+    may_take_long(connection)
     leaving = 0
     for audience in connection.execute(_audiences_of(connector).order_by(audiences.c.id)).scalars().all():
         lock(connection, audience)

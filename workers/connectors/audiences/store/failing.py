@@ -39,6 +39,14 @@ def unheard_look(connection: Connection, audience: Audience, now_ms: int) -> Fai
     return None if found is None or found[1].limited else Failing(found[1].code, found[1].reason)
 
 
+def begun_in_vain(connection: Connection, audience: int) -> int:
+    """How often it was begun and nothing came of it that anybody heard of, since it was begun last with success."""
+    mine = (calls.c.audience == audience, calls.c.action == "create")
+    last = sa.select(sa.func.coalesce(sa.func.max(calls.c.id), 0)).where(*mine, calls.c.state == "done")
+    since = (*mine, calls.c.id > last.scalar_subquery(), calls.c.state == "unknown")
+    return connection.execute(sa.select(sa.func.count()).select_from(calls).where(*since)).scalar_one()
+
+
 def _of_looks(connection: Connection, audience: Audience, now_ms: int) -> Failing | None:
     found = unanswered.for_longest(connection, audience.id, now_ms)
     if found is None:
