@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import resource
 import secrets
 import shutil
 import sys
@@ -34,9 +35,19 @@ if TYPE_CHECKING:
 
     import redis
 
+
+def _may_open(files: int) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = files if hard == resource.RLIM_INFINITY else min(files, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
 load_profile()
 # Looking for cycles among all that pytest keeps took a third of the unit tests' processor time.
 collect_rarely()
+# Links wait in such cycles, too, until Python looks: more than the 1,024 files that a process may have on most hosts.
+_may_open(8_192)
 # A run starts hundreds of processes, each of which would compile the whole product anew.
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
