@@ -213,7 +213,10 @@ class Session:
 
     def has_delivered(self) -> bool:
         """Whether nothing is owed but the marks of resyncs, each of which stays as long as its run is tried."""
-        return not self.redis.xlen(self.keys.events) and self.backlog() <= len(self._of_lanes("mark"))
+        lanes = self.redis.scan_iter(match=f"{self.namespace}:lane:*", count=1000)
+        owed = [said for lane in lanes if int((said := self.redis.hmget(lane, "count", "bar", "mark"))[0] or 0)]
+        marks = all(int(count) == 1 and bar and bar == mark for count, bar, mark in owed)
+        return not self.redis.xlen(self.keys.events) and marks
 
     def left_to_do(self) -> float:
         """What is owed or not yet written down; infinite while Redis does not say."""
@@ -238,7 +241,7 @@ class Session:
             if left < least:
                 least, deadline = left, time.monotonic() + seconds
             if time.monotonic() > deadline:
-                if (found := self._of_lanes("to")) <= heads:
+                if (found := self._heads()) <= heads:
                     return False
                 heads, deadline = heads | found, time.monotonic() + seconds
             if not all(process.running for process in (*self.workers, *self.beats)):
@@ -246,10 +249,10 @@ class Session:
             time.sleep(0.03)
         return True
 
-    def _of_lanes(self, field: str) -> set[tuple[bytes, bytes]]:
-        """Each lane that has this field, with what it says: "to", how far what was tried reaches; "mark", of a run."""
+    def _heads(self) -> set[tuple[bytes, bytes]]:
+        """How far the batches reach that were tried and are not done, by lane."""
         lanes = list(self.redis.scan_iter(match=f"{self.namespace}:lane:*", count=1000))
-        return {(lane, said) for lane in lanes if (said := self.redis.hget(lane, field))}
+        return {(lane, to) for lane in lanes if (to := self.redis.hget(lane, "to"))}
 
     def state(self) -> str:
         """All that Redis holds of it, for a failing round."""

@@ -10,6 +10,7 @@ import redis
 from kombu.entity import Queue
 from redis.client import Pipeline
 
+from tests.waiting import PATIENCE
 from workers.celery_broker import amqp_for
 from workers.settings import RedisSettings
 
@@ -18,9 +19,6 @@ if TYPE_CHECKING:
 
     from tests.servers.redis import RedisServer
 
-WAITS = 10.0
-"""Seconds after which what has been sent is not received."""
-
 
 @pytest.fixture
 def link(redis_server: RedisServer, redis_client: redis.Redis, namespace: str) -> Iterator[Any]:
@@ -28,7 +26,7 @@ def link(redis_server: RedisServer, redis_client: redis.Redis, namespace: str) -
     redis_client.ping()
     settings = RedisSettings(redis_server.url)
     kind: Any = amqp_for(settings).Connection
-    options = {"global_keyprefix": f"{namespace}:", "socket_timeout": WAITS}
+    options = {"global_keyprefix": f"{namespace}:", "socket_timeout": PATIENCE}
     with kind(settings.celery_place(), transport_options=options) as connection:
         yield connection
 
@@ -54,9 +52,9 @@ def test_whoever_hears_nothing_of_an_acknowledgement_takes_the_next_message(
     ) as consumer:
         consumer.qos(prefetch_count=1)
         for _ in range(2):
-            link.drain_events(timeout=WAITS)
+            link.drain_events(timeout=PATIENCE)
             with monkeypatch.context() as patch:
                 patch.setattr(Pipeline, "execute", unanswered)
                 getattr(taken[-1], f"{done}_log_error")(logging.getLogger("quiet"), link.connection_errors)
-        link.drain_events(timeout=WAITS)
+        link.drain_events(timeout=PATIENCE)
     assert [each.payload["number"] for each in taken] == [0, 1, 2]

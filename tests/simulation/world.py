@@ -133,7 +133,7 @@ class World:
 
     def _repeated(self, what: str, call: Callable[[], Any]) -> Any:
         pause = self._draw(STALL_SECONDS[:3])
-        self.repeats.append((self.baton.current.process, self.baton.now, self.baton.now + pause))
+        self.repeats.append((self.baton.current.name, self.baton.now, self.baton.now + pause))
         self.baton.sleep(pause)
         return self._send(what, call)
 
