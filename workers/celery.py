@@ -34,7 +34,7 @@ from workers.control.startup import collect_rarely, collect_young, import_driver
 from workers.errors import SegsyncError, SettingsError
 from workers.log import NO_MEMORY, Early, last_word, shape, tell
 from workers.pulse import Pulse
-from workers.resync.folder import folder_of, forget_ended
+from workers.resync.folder import forget_ended
 from workers.runtime import Runtime
 from workers.settings import LocalSettings, lacking, load_local
 from workers.settings.revision import NothingApplied
@@ -269,7 +269,7 @@ class PulseStep(bootsteps.StartStopStep):  # type: ignore[misc]
         takes = getattr(getattr(self._worker, "consumer", None), "task_consumer", None)  # none without its broker
         queues = [queue.name for queue in takes.queues] if takes else []
         presence.say(process.redis, process.keys, self._own, self._worker.hostname, queues)
-        forget_ended(process.redis, process.keys, folder_of(process.keys.namespace, process.applied.installation))
+        forget_ended(process.redis, process.keys, process.applied.installation)
 
     def _look_for_secrets(self, process: Runtime) -> None:
         """Serves no connector whose secrets this worker lacks, and serves it once they are there."""

@@ -61,13 +61,14 @@ def _is_own(found: os.stat_result) -> bool:
     return stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and not found.st_mode & WRITE
 
 
-def forget_ended(redis: Redis, keys: Keys, folder: Path) -> None:
+def forget_ended(redis: Redis, keys: Keys, installation: str) -> None:
     """Removes what readers on this host have left of runs that are over. redis.RedisError.
 
     Hosts take turns at a run, and whoever ends it removes its own files alone: keys and profiles would lie on every
-    other host for good. What lies in a folder of somebody else is left as it is.
+    other host for good. What lies in a folder of somebody else is left as it is; a host without any has nothing.
     """
     with suppress(OSError):
+        folder = folder_of(keys.namespace, installation)
         if not _is_own(folder.parent.lstat()):
             return
         left = [(path, found[1]) for path in folder.iterdir() if (found := _OF_A_RUN.fullmatch(path.name))]

@@ -551,14 +551,40 @@ def test_two_installations_of_one_name_keep_what_they_read_apart(
     assert folder_of("segsync", "1") != folder_of("segsync", "2")
 
 
+def forget(platform: Platform) -> None:
+    """As each worker's pulse does every few seconds."""
+    redis, keys = platform.job.installation.redis, platform.job.installation.keys
+    applied = published(redis, keys)
+    assert applied is not None
+    forget_ended(redis, keys, applied.installation)
+
+
+@on_one
+def test_a_host_without_a_folder_for_files_has_nothing_to_forget(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A container whose disk is read-only: its worker serves other queues, and its pulse wakes all."""
+
+    def nowhere() -> str:
+        raise FileNotFoundError(2, "No usable temporary directory found")
+
+    monkeypatch.setattr(tempfile, "gettempdir", nowhere)
+    forget(platform)
+
+
 @on_one
 @pytest.mark.parametrize("kind", ["resync", "verify"])
 def test_what_another_host_has_read_goes_there_once_the_run_is_over(
     platform: Platform, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
     """Keys and whole profiles: whoever ends a run removes them on its own host alone."""
-    redis, keys = platform.job.installation.redis, platform.job.installation.keys
     here, there = tmp_path / "here", tmp_path / "there"
+
+    def forgets() -> None:
+        with monkeypatch.context() as patch:
+            patch.setattr(tempfile, "tempdir", str(there))
+            forget(platform)
+
     here.mkdir()
     there.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(there))
@@ -570,7 +596,7 @@ def test_what_another_host_has_read_goes_there_once_the_run_is_over(
     (left / f"{name}.0f").mkdir()
     (left / "somebody's").mkdir()
     kept = {*left.iterdir()}
-    forget_ended(redis, keys, left)
+    forgets()
     assert {*left.iterdir()} == kept, "the run is open"
 
     monkeypatch.setattr(tempfile, "tempdir", str(here))
@@ -578,10 +604,10 @@ def test_what_another_host_has_read_goes_there_once_the_run_is_over(
     assert [*platform.folder.iterdir()] == []
     assert {*left.iterdir()} == kept, "nobody here can look there"
     left.parent.chmod(0o777)
-    forget_ended(redis, keys, left)
+    forgets()
     assert {*left.iterdir()} == kept, "others may have put something in its place"
     left.parent.chmod(0o700)
-    forget_ended(redis, keys, left)
+    forgets()
     assert [path.name for path in left.iterdir()] == ["somebody's"]
 
 
